@@ -1,0 +1,35 @@
+"""Clear errors for bad arguments: each names the argument, what came, and what is needed."""
+
+import numpy as np
+
+
+def check_whole(name, value, least=1):
+    """Raise ValueError unless ``value`` is a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+
+
+def check_number(name, value, above=None, least=None, below=None):
+    """Raise ValueError unless ``value`` is a finite number inside the bounds that are given."""
+    bounds = [f"{word} {bound}" for word, bound in (("above", above), ("at least", least), ("below", below)) if bound is not None]
+    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if (
+        not is_number
+        or not np.isfinite(value)
+        or (above is not None and value <= above)
+        or (least is not None and value < least)
+        or (below is not None and value >= below)
+    ):
+        raise ValueError(f"{name} is {value!r}; it must be a finite number {' and '.join(bounds)}".rstrip())
+
+
+def check_generator(rng):
+    """Raise ValueError unless ``rng`` is a ``np.random.Generator``: randomness comes in, and no global seed is used."""
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng is {rng!r}; it must be a generator, such as np.random.default_rng(0)")
+
+
+def all_finite(values):
+    """Whether an array of numbers holds neither NaN nor infinity."""
+    # The extremes tell it without a second array as large as the data: NaN comes through min, infinity through either.
+    return values.size == 0 or bool(np.isfinite(values.min()) and np.isfinite(values.max()))

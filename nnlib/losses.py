@@ -1,0 +1,118 @@
+"""Losses, and what is measured beside them.
+
+A loss is an object that is called with ``(outputs, targets)`` and returns ``(value, d_outputs)``: the mean over the
+examples, a Python float, and its gradient with respect to the outputs, of the outputs' shape and type. It takes logits, not
+probabilities, because only then can it be exact when the network is very sure. It alone owns the 1/N.
+"""
+
+import numpy as np
+
+from .activations import sigmoid
+from .arguments import all_finite
+
+
+class BinaryCrossEntropy:
+    """``-log p`` where the label is 1 and ``-log (1 - p)`` where it is 0, with ``p = sigmoid(z)``; the mean over N.
+
+    Shapes: outputs z (N, 1), targets y (N,) or (N, 1), whole numbers 0 or 1. From the logit, one example's loss is
+    ``max(z, 0) - z*y + log(1 + exp(-abs(z)))``, which no z can overflow. The gradient is ``(p - y) / N``.
+
+    Raises ValueError for other shapes and other labels.
+    """
+
+    def check(self, shape, targets):
+        """The targets as an array, after a look at whether they fit outputs of this shape."""
+        targets = np.asarray(targets)
+        if len(shape) != 2 or shape[1] != 1:
+            raise ValueError(f"outputs has shape {shape}; the binary loss takes one logit an example, (N, 1)")
+        if targets.shape not in ((shape[0],), (shape[0], 1)):
+            raise ValueError(f"targets has shape {targets.shape}; for outputs {shape} it must be ({shape[0]},)")
+        _check_labels(targets, 2)
+        return targets
+
+    def __call__(self, outputs, targets):
+        z = np.asarray(outputs)
+        y = self.check(z.shape, targets).reshape(-1, 1).astype(z.dtype, copy=False)
+        per_example = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
+        return float(per_example.mean(dtype=np.float64)), (sigmoid(z) - y) / len(z)
+
+
+class SoftmaxCrossEntropy:
+    """``-log p_y``, with ``p = softmax(z)`` and y the label; the mean over N.
+
+    Shapes: outputs z (N, C), targets y (N,), whole numbers from 0 to C - 1. From the logits, one example's loss is
+    ``log(sum_k exp(z_k - m)) - (z_y - m)`` with m the largest logit, which no z can overflow. The gradient is
+    ``(p - onehot(y)) / N``.
+
+    Raises ValueError for other shapes and other labels.
+    """
+
+    def check(self, shape, targets):
+        """The targets as an array, after a look at whether they fit outputs of this shape."""
+        targets = np.asarray(targets)
+        if len(shape) != 2 or shape[1] < 2:
+            raise ValueError(f"outputs has shape {shape}; the softmax loss takes a logit for each of two or more classes, (N, C)")
+        if targets.shape != (shape[0],):
+            raise ValueError(f"targets has shape {targets.shape}; it must be ({shape[0]},): the labels as whole numbers, not one-hot")
+        _check_labels(targets, shape[1])
+        return targets
+
+    def __call__(self, outputs, targets):
+        z = np.asarray(outputs)
+        y = self.check(z.shape, targets)
+        rows = np.arange(len(z))
+        shifted = z - z.max(axis=1, keepdims=True)
+        e = np.exp(shifted)
+        total = e.sum(axis=1, keepdims=True)
+        per_example = np.log(total[:, 0]) - shifted[rows, y]
+        d_outputs = e / total
+        d_outputs[rows, y] -= 1
+        d_outputs /= len(z)
+        return float(per_example.mean(dtype=np.float64)), d_outputs
+
+
+class MeanSquaredError:
+    """``mean((outputs - targets)**2)`` over all N·C numbers; its gradient is ``2 (outputs - targets) / (N C)``.
+
+    Shapes: outputs and targets (N, C), the same. Raises ValueError if they are not: (N, 1) minus (N,) would
+    silently be (N, N).
+    """
+
+    def check(self, shape, targets):
+        """The targets as an array, after a look at whether they fit outputs of this shape."""
+        targets = np.asarray(targets)
+        if targets.shape != tuple(shape):
+            raise ValueError(f"targets has shape {targets.shape}; the squared error needs the outputs' own shape, {tuple(shape)}")
+        if targets.dtype.kind not in "iuf" or not all_finite(targets):
+            raise ValueError("targets must be finite numbers; it holds NaN, infinity or something that is no number")
+        return targets
+
+    def __call__(self, outputs, targets):
+        outputs = np.asarray(outputs)
+        difference = outputs - self.check(outputs.shape, targets).astype(outputs.dtype, copy=False)
+        return float(np.mean(difference * difference, dtype=np.float64)), difference * (2 / difference.size)
+
+
+def predicted_labels(outputs):
+    """The label of each row, (N,): for one logit 1 where it is above 0, else the class with the largest output."""
+    return (outputs[:, 0] > 0).astype(np.int64) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+
+
+def accuracy(outputs, targets):
+    """The share of examples, from 0 to 1, whose predicted label is the target.
+
+    Shapes: outputs (N, 1) or (N, C), logits or probabilities of C ≥ 2 classes; targets (N,) or, for one logit, (N, 1).
+    """
+    outputs = np.asarray(outputs)
+    kind = BinaryCrossEntropy if outputs.shape[1:] == (1,) else SoftmaxCrossEntropy
+    targets = kind().check(outputs.shape, targets)
+    return float(np.mean(predicted_labels(outputs) == targets.reshape(-1)))
+
+
+def _check_labels(targets, classes):
+    if targets.dtype.kind not in "iub":
+        raise ValueError(f"targets holds {targets.dtype} values; labels are whole numbers from 0 to {classes - 1}")
+    if targets.size and (targets.min() < 0 or targets.max() >= classes):
+        wrong = targets[(targets < 0) | (targets >= classes)].flat[0]
+        raise ValueError(f"targets holds the label {wrong}; with {classes} classes the labels are 0 to {classes - 1}")
+

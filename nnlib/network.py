@@ -1,0 +1,104 @@
+"""A network: layers in a row."""
+
+import numpy as np
+
+from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, sigmoid, softmax
+from .arguments import check_generator, check_whole
+from .initializers import he, lecun
+from .layers import Dense
+from .losses import predicted_labels
+
+# The activations that `mlp` knows by name, each with the initializer that keeps its signals from fading.
+ACTIVATIONS = {
+    "relu": (ReLU, he),
+    "leaky_relu": (LeakyReLU, he),
+    "gelu": (GELU, he),
+    "silu": (SiLU, he),
+    "sigmoid": (Sigmoid, lecun),
+    "tanh": (Tanh, lecun),
+}
+
+
+class Network:
+    """Layers in a row: ``forward`` goes through them from first to last, ``backward`` from last to first.
+
+    Shapes: X (N, D), the outputs (N, C) for C classes (logits) or for a regression (values), (N, 1) for two classes.
+    A network computes in the type of its parameters: ``X`` is cast to it, so hand it batches rather than all of a large set.
+    """
+
+    def __init__(self, layers):
+        self.layers = list(layers)
+        if not self.layers:
+            raise ValueError("layers is empty; a network needs at least one layer")
+
+    @property
+    def dtype(self):
+        """The type of the parameters, float64 if there are none."""
+        return next((value.dtype for _, value, _ in self.parameters()), np.dtype(np.float64))
+
+    def forward(self, X, training=False):
+        """The outputs for X, (N, C). Raises ValueError if X does not fit the first layer."""
+        out = np.asarray(X, dtype=self.dtype)
+        n_in = getattr(self.layers[0], "n_in", None)
+        if n_in is not None and (out.ndim != 2 or out.shape[1] != n_in):
+            got = f"{out.shape[1]} columns" if out.ndim == 2 else f"shape {out.shape}"
+            raise ValueError(f"X has {got}, the first layer takes {n_in}")
+        for layer in self.layers:
+            out = layer.forward(out, training=training)
+        return out
+
+    def backward(self, d_out, needs_input=False):
+        """Fill every layer's ``grads`` from the gradient with respect to the outputs, (N, C).
+
+        The gradient with respect to X is returned if asked for, else None: training does not use it, and for wide inputs
+        it would be a large part of the work.
+        """
+        for layer in reversed(self.layers[1:]):
+            d_out = layer.backward(d_out)
+        return self.layers[0].backward(d_out, needs_input=needs_input)
+
+    def parameters(self):
+        """Yield ``(name, value, grad)`` for every parameter, with names such as ``"0.W"``: layer 0, parameter W."""
+        for i, layer in enumerate(self.layers):
+            for key, value in layer.params.items():
+                yield f"{i}.{key}", value, layer.grads[key]
+
+    def predict_proba(self, X):
+        """The probabilities of the classes, (N, C); for one output the two columns ``1 - p`` and ``p``."""
+        z = forward_in_chunks(self, X)
+        return np.hstack([sigmoid(-z), sigmoid(z)]) if z.shape[1] == 1 else softmax(z)
+
+    def predict(self, X):
+        """The labels, (N,): for one output 1 where the logit is above 0, else the class with the largest logit."""
+        return predicted_labels(forward_in_chunks(self, X))
+
+
+def forward_in_chunks(network, X, rows=1000):
+    """The outputs for X in evaluation mode, some rows at a time, so that memory stays small."""
+    return np.concatenate([network.forward(X[i : i + rows]) for i in range(0, max(len(X), 1), rows)])
+
+
+def mlp(sizes, activation="relu", *, rng, dtype=np.float64):
+    """A multilayer perceptron: dense layers with an activation between them, and none after the last.
+
+    ``sizes`` lists the units from the inputs to the outputs: ``mlp([2, 8, 1], "tanh", rng=rng)`` has 2 inputs, 8 hidden
+    units and one output. Weights start with variance 2/n (He) for ReLU, leaky ReLU, GELU and SiLU, and with 1/n (LeCun)
+    for sigmoid, tanh and the last layer; biases start at zero.
+
+    Raises ValueError for fewer than two sizes, for a size that is not a positive whole number, and for an unknown
+    activation (the message lists the known ones).
+    """
+    sizes = list(sizes)
+    if len(sizes) < 2:
+        raise ValueError(f"sizes is {sizes}; it needs at least the number of inputs and the number of outputs")
+    for i, size in enumerate(sizes):
+        check_whole(f"sizes[{i}]", size)
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation is {activation!r}; the known ones are {', '.join(ACTIVATIONS)}")
+    check_generator(rng)
+    make, init = ACTIVATIONS[activation]
+    layers = []
+    for n_in, n_out in zip(sizes[:-2], sizes[1:-1]):
+        layers += [Dense(n_in, n_out, rng=rng, init=init, dtype=dtype), make()]
+    layers.append(Dense(sizes[-2], sizes[-1], rng=rng, init=lecun, dtype=dtype))
+    return Network(layers)

@@ -9,5 +9,6 @@ from .network import Network, mlp
 from .optimizers import SGD
 from .training import History, batches, fit
 from .checks import gradient_check
-from .data import blobs, circles, digits, linear, mnist, moons, quadrants, spirals, xor
+from .toys import blobs, circles, linear, moons, quadrants, spirals, xor
+from .data import digits, mnist
 from . import plot

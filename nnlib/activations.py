@@ -6,6 +6,7 @@ A layer's ``backward`` multiplies by the function's slope. Where the slope can b
 
 import numpy as np
 
+from .arguments import as_floats, check_number
 from .layer import Layer
 
 # GELU in the form with tanh: sqrt(2/pi), and the weight of the cubic term (Hendrycks and Gimpel, 2016).
@@ -18,8 +19,9 @@ def sigmoid(z):
 
     The exponent is never positive: for z < 0 the fraction is expanded by exp(z), which gives ``exp(z) / (1 + exp(z))``.
     """
+    z = as_floats(z)
     e = np.exp(-np.abs(z))
-    return np.where(np.asarray(z) >= 0, 1, e) / (1 + e)
+    return np.where(z >= 0, 1, e) / (1 + e)
 
 
 def tanh(z):
@@ -34,7 +36,8 @@ def relu(z):
 
 def leaky_relu(z, slope=0.01):
     """``z`` where z > 0, else ``slope * z``, of any shape (Maas, Hannun and Ng, 2013)."""
-    return np.where(np.asarray(z) > 0, z, slope * np.asarray(z))
+    z = as_floats(z)
+    return np.where(z > 0, z, slope * z)
 
 
 def gelu(z):
@@ -42,7 +45,7 @@ def gelu(z):
 
     This is the usual approximation of z times the normal distribution function, in the form with tanh.
     """
-    z = np.asarray(z)
+    z = as_floats(z)
     return 0.5 * z * (1 + np.tanh(GELU_SCALE * (z + GELU_CUBIC * z * z * z)))
 
 
@@ -56,7 +59,7 @@ def softmax(z):
 
     The largest entry of each row is subtracted first. That cancels in the fraction, and no exponent is positive.
     """
-    z = np.asarray(z)
+    z = as_floats(z)
     e = np.exp(z - z.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
@@ -105,7 +108,8 @@ class LeakyReLU(Layer):
 
     def __init__(self, slope=0.01):
         super().__init__()
-        self.slope = slope
+        check_number("slope", slope)
+        self.slope = float(slope)  # a NumPy float64 would turn float32 into float64
 
     def forward(self, x, training=False):
         self._keep(x)

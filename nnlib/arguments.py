@@ -1,4 +1,6 @@
-"""Clear errors for bad arguments: each names the argument, what came, and what is needed."""
+"""Clear errors: for a bad argument its name, what came, and what is needed; for a missing package what to install."""
+
+import importlib
 
 import numpy as np
 
@@ -29,7 +31,22 @@ def check_generator(rng):
         raise ValueError(f"rng is {rng!r}; it must be a generator, such as np.random.default_rng(0)")
 
 
+def as_floats(values):
+    """An array of floats: of the type that came, or float64 for whole numbers, which would wrap around or be cut off."""
+    values = np.asarray(values)
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
 def all_finite(values):
     """Whether an array of numbers holds neither NaN nor infinity."""
     # The extremes tell it without a second array as large as the data: NaN comes through min, infinity through either.
     return values.size == 0 or bool(np.isfinite(values.min()) and np.isfinite(values.max()))
+
+
+def import_package(module, package=None):
+    """A module that only some functions need; its lack is an ImportError that says what to install."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = package or module
+        raise ImportError(f"this needs {package}: python -m pip install {package}") from error

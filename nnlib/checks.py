@@ -4,6 +4,8 @@ import copy
 
 import numpy as np
 
+from .arguments import check_number
+
 
 def gradient_check(network, loss, X, y, *, training=False, step=1e-5):
     """The largest relative error of each gradient, as a dict from name to error: ``"0.W"``, ``"0.b"``, ... and ``"input"``.
@@ -11,21 +13,27 @@ def gradient_check(network, loss, X, y, *, training=False, step=1e-5):
     Each number θ of each parameter and of X is moved by ±step, and the central difference
     ``n = (L(θ + step) - L(θ - step)) / (2 step)`` is compared with the gradient ``a`` from ``backward`` by
     ``|a - n| / max(|a|, |n|, 1e-8)``. A right gradient reads 1e-6 or less in float64; above 1e-4 something is wrong, unless a
-    kink (ReLU at 0) lies within a step.
+    kink (ReLU at 0) lies within a step or the gradient is tiny: below 1e-6, the difference of two losses is mostly rounding.
 
     The network is left as it was: all runs are on deep copies, so that dropout draws the same mask each time. The cost is two
     forward passes for each number, so use a small network and few examples.
 
-    Raises ValueError for a network that is not float64, where rounding would hide the difference.
+    Raises ValueError for a network that is not float64, where rounding would hide the difference, and for a gradient of another
+    shape than what it belongs to.
     """
     if network.dtype != np.float64:
         raise ValueError(f"network computes in {network.dtype}; a gradient check needs float64")
+    check_number("step", step, above=0)
     X = np.array(X, dtype=np.float64)
 
     probe = copy.deepcopy(network)
     _, d_outputs = loss(probe.forward(X, training=training), y)
     analytic = {"input": probe.backward(d_outputs, needs_input=True)}
     analytic |= {name: grad for name, _, grad in probe.parameters()}
+    shapes = {"input": X.shape} | {name: value.shape for name, value, _ in probe.parameters()}
+    for name, shape in shapes.items():
+        if np.shape(analytic[name]) != shape:
+            raise ValueError(f"the gradient of {name} has shape {np.shape(analytic[name])}; it must be {shape}, as {name} itself")
 
     def loss_after(name, index, change):
         moved, moved_X = copy.deepcopy(network), X.copy()
@@ -38,4 +46,5 @@ def gradient_check(network, loss, X, y, *, training=False, step=1e-5):
         n = (loss_after(name, index, step) - loss_after(name, index, -step)) / (2 * step)
         return abs(a - n) / max(abs(a), abs(n), 1e-8)
 
-    return {name: max(float(error(name, index)) for index in np.ndindex(grad.shape)) for name, grad in analytic.items()}
+    # np.max and not max: a NaN among the errors is the largest.
+    return {name: float(np.max([error(name, index) for index in np.ndindex(shape)])) for name, shape in shapes.items()}

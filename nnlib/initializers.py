@@ -16,6 +16,7 @@ def zeros(rng, shape, fan_in, fan_out):
 
 def constant(c):
     """An initializer that sets every weight to ``c``: all units of a layer then stay alike."""
+    check_number("c", c)
 
     def init(rng, shape, fan_in, fan_out):
         return np.full(shape, float(c))

@@ -14,7 +14,8 @@ class Dense(Layer):
     draws them from ``rng``. With ``d_out`` the gradient with respect to ``out``, the gradients are
     ``d_W = x.T @ d_out``, ``d_b = d_out.sum(axis=0)`` and ``d_x = d_out @ W.T``.
 
-    Raises ValueError if a size is not a positive whole number, or if ``x`` has another number of columns than ``n_in``.
+    Raises ValueError if a size is not a positive whole number, if ``dtype`` is not a type of floats, or if ``x`` has another
+    number of columns than ``n_in``.
     """
 
     def __init__(self, n_in, n_out, *, rng, init=he, dtype=np.float64):
@@ -22,6 +23,8 @@ class Dense(Layer):
         check_whole("n_in", n_in)
         check_whole("n_out", n_out)
         check_generator(rng)
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"dtype is {np.dtype(dtype)}; it must be a type of floats, such as np.float32")
         self.n_in = n_in
         self.n_out = n_out
         self.params = {"W": init(rng, (n_in, n_out), n_in, n_out).astype(dtype), "b": np.zeros(n_out, dtype)}
@@ -29,7 +32,7 @@ class Dense(Layer):
 
     def forward(self, x, training=False):
         if x.ndim != 2 or x.shape[1] != self.n_in:
-            raise ValueError(f"x has shape {x.shape}; this layer takes (N, {self.n_in})")
+            raise ValueError(f"x has shape {x.shape}; Dense({self.n_in}, {self.n_out}) takes (N, {self.n_in})")
         self._keep(x)
         return x @ self.params["W"] + self.params["b"]
 

@@ -8,7 +8,7 @@ probabilities, because only then can it be exact when the network is very sure. 
 import numpy as np
 
 from .activations import sigmoid
-from .arguments import all_finite
+from .arguments import all_finite, as_floats
 
 
 class BinaryCrossEntropy:
@@ -23,6 +23,7 @@ class BinaryCrossEntropy:
     def check(self, shape, targets):
         """The targets as an array, after a look at whether they fit outputs of this shape."""
         targets = np.asarray(targets)
+        _check_some(shape)
         if len(shape) != 2 or shape[1] != 1:
             raise ValueError(f"outputs has shape {shape}; the binary loss takes one logit an example, (N, 1)")
         if targets.shape not in ((shape[0],), (shape[0], 1)):
@@ -31,7 +32,7 @@ class BinaryCrossEntropy:
         return targets
 
     def __call__(self, outputs, targets):
-        z = np.asarray(outputs)
+        z = as_floats(outputs)
         y = self.check(z.shape, targets).reshape(-1, 1).astype(z.dtype, copy=False)
         per_example = np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z)))
         return float(per_example.mean(dtype=np.float64)), (sigmoid(z) - y) / len(z)
@@ -50,6 +51,7 @@ class SoftmaxCrossEntropy:
     def check(self, shape, targets):
         """The targets as an array, after a look at whether they fit outputs of this shape."""
         targets = np.asarray(targets)
+        _check_some(shape)
         if len(shape) != 2 or shape[1] < 2:
             raise ValueError(f"outputs has shape {shape}; the softmax loss takes a logit for each of two or more classes, (N, C)")
         if targets.shape != (shape[0],):
@@ -58,8 +60,8 @@ class SoftmaxCrossEntropy:
         return targets
 
     def __call__(self, outputs, targets):
-        z = np.asarray(outputs)
-        y = self.check(z.shape, targets)
+        z = as_floats(outputs)
+        y = self.check(z.shape, targets).astype(np.int64, copy=False)  # bools would be a mask
         rows = np.arange(len(z))
         shifted = z - z.max(axis=1, keepdims=True)
         e = np.exp(shifted)
@@ -81,14 +83,17 @@ class MeanSquaredError:
     def check(self, shape, targets):
         """The targets as an array, after a look at whether they fit outputs of this shape."""
         targets = np.asarray(targets)
+        _check_some(shape)
         if targets.shape != tuple(shape):
             raise ValueError(f"targets has shape {targets.shape}; the squared error needs the outputs' own shape, {tuple(shape)}")
-        if targets.dtype.kind not in "iuf" or not all_finite(targets):
-            raise ValueError("targets must be finite numbers; it holds NaN, infinity or something that is no number")
+        if targets.dtype.kind not in "iuf":
+            raise ValueError(f"targets holds {targets.dtype} values; it must hold numbers")
+        if not all_finite(targets):
+            raise ValueError("targets holds NaN or infinity; every value must be finite")
         return targets
 
     def __call__(self, outputs, targets):
-        outputs = np.asarray(outputs)
+        outputs = as_floats(outputs)
         difference = outputs - self.check(outputs.shape, targets).astype(outputs.dtype, copy=False)
         return float(np.mean(difference * difference, dtype=np.float64)), difference * (2 / difference.size)
 
@@ -104,15 +109,22 @@ def accuracy(outputs, targets):
     Shapes: outputs (N, 1) or (N, C), logits or probabilities of C ≥ 2 classes; targets (N,) or, for one logit, (N, 1).
     """
     outputs = np.asarray(outputs)
-    kind = BinaryCrossEntropy if outputs.shape[1:] == (1,) else SoftmaxCrossEntropy
+    if outputs.ndim != 2 or outputs.shape[1] == 0:
+        raise ValueError(f"outputs has shape {outputs.shape}; accuracy takes one logit an example, (N, 1), or one a class, (N, C)")
+    kind = BinaryCrossEntropy if outputs.shape[1] == 1 else SoftmaxCrossEntropy
     targets = kind().check(outputs.shape, targets)
     return float(np.mean(predicted_labels(outputs) == targets.reshape(-1)))
+
+
+def _check_some(shape):
+    if 0 in shape:
+        raise ValueError(f"outputs has shape {shape}; a mean needs at least one example")
 
 
 def _check_labels(targets, classes):
     if targets.dtype.kind not in "iub":
         raise ValueError(f"targets holds {targets.dtype} values; labels are whole numbers from 0 to {classes - 1}")
-    if targets.size and (targets.min() < 0 or targets.max() >= classes):
+    if targets.min() < 0 or targets.max() >= classes:
         wrong = targets[(targets < 0) | (targets >= classes)].flat[0]
         raise ValueError(f"targets holds the label {wrong}; with {classes} classes the labels are 0 to {classes - 1}")
 

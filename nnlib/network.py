@@ -30,6 +30,12 @@ class Network:
         self.layers = list(layers)
         if not self.layers:
             raise ValueError("layers is empty; a network needs at least one layer")
+        for i, layer in enumerate(self.layers):
+            if isinstance(layer, type) or not hasattr(layer, "forward"):
+                raise ValueError(f"layers[{i}] is {layer!r}; it must be a layer, such as ReLU()")
+            if any(layer is other for other in self.layers[:i]):
+                # What a layer keeps for `backward` would be overwritten, and the gradients wrong.
+                raise ValueError(f"layers[{i}] is in the network already; each place needs a layer of its own")
 
     @property
     def dtype(self):
@@ -40,9 +46,10 @@ class Network:
         """The outputs for X, (N, C). Raises ValueError if X does not fit the first layer."""
         out = np.asarray(X, dtype=self.dtype)
         n_in = getattr(self.layers[0], "n_in", None)
-        if n_in is not None and (out.ndim != 2 or out.shape[1] != n_in):
-            got = f"{out.shape[1]} columns" if out.ndim == 2 else f"shape {out.shape}"
-            raise ValueError(f"X has {got}, the first layer takes {n_in}")
+        if n_in is not None and out.ndim != 2:
+            raise ValueError(f"X has {out.ndim} dimension{'s' * (out.ndim != 1)}, the first layer takes two: (N, {n_in})")
+        if n_in is not None and out.shape[1] != n_in:
+            raise ValueError(f"X has {out.shape[1]} column{'s' * (out.shape[1] != 1)}, the first layer takes {n_in}")
         for layer in self.layers:
             out = layer.forward(out, training=training)
         return out
@@ -88,9 +95,8 @@ def mlp(sizes, activation="relu", *, rng, dtype=np.float64):
     Raises ValueError for fewer than two sizes, for a size that is not a positive whole number, and for an unknown
     activation (the message lists the known ones).
     """
-    sizes = list(sizes)
-    if len(sizes) < 2:
-        raise ValueError(f"sizes is {sizes}; it needs at least the number of inputs and the number of outputs")
+    if np.ndim(sizes) != 1 or len(sizes) < 2:
+        raise ValueError(f"sizes is {sizes!r}; it must list at least the number of inputs and the number of outputs, such as [2, 8, 1]")
     for i, size in enumerate(sizes):
         check_whole(f"sizes[{i}]", size)
     if activation not in ACTIVATIONS:

@@ -14,7 +14,7 @@ class Optimizer:
 
     def __init__(self, lr):
         check_number("lr", lr, above=0)
-        self.lr = lr
+        self.lr = float(lr)  # a NumPy float64 would turn float32 into float64
         self._values = {}
         self._memory = {}
 
@@ -44,7 +44,7 @@ class SGD(Optimizer):
         check_number("momentum", momentum, least=0, below=1)
         if nesterov and momentum == 0:
             raise ValueError("nesterov is True and momentum is 0; Nesterov's step needs a momentum above 0, such as 0.9")
-        self.momentum = momentum
+        self.momentum = float(momentum)
         self.nesterov = nesterov
 
     def update(self, value, grad, memory):

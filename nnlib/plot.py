@@ -9,6 +9,8 @@ import sys
 
 import numpy as np
 
+from .arguments import import_package
+
 # Seven colours that people with any colour vision can tell apart (Okabe and Ito, 2008), darkest first.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 DASHES = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1)), (0, (8, 2)), (0, (2, 2))]
@@ -16,11 +18,7 @@ WIDTH = 7.5  # inches: the width of the text on the website
 
 
 def _pyplot():
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError:
-        raise ImportError("nnlib.plot needs matplotlib: pip install matplotlib") from None
-    return plt
+    return import_package("matplotlib.pyplot", "matplotlib")
 
 
 def use_course_style():
@@ -77,7 +75,7 @@ def activations(table, limit=4, columns=3):
     for ax, (name, (function, derivative)) in zip(axes, table.items()):
         (solid,) = ax.plot(z, function(z))
         (dashed,) = ax.plot(z, derivative(z))
-        ax.set(title=name, xlabel="input z", ylim=(-1.2, 2.2))
+        ax.set(title=name, xlabel="input z", ylim=(-1.2, 2.2), yticks=(-1, 0, 1, 2))
     axes[0].figure.legend([solid, dashed], ["function", "derivative"], loc="outside upper center", ncols=2)
     return axes
 

@@ -1,11 +1,12 @@
 """The training loop."""
 
+import os
 import time
 import warnings
 
 import numpy as np
 
-from .arguments import all_finite, check_generator, check_whole
+from .arguments import all_finite, check_generator, check_number, check_whole
 from .network import forward_in_chunks
 
 
@@ -88,25 +89,35 @@ def fit(
             raise ValueError("rng is missing; with a batch_size the examples are shuffled, so pass rng=np.random.default_rng(0)")
         check_generator(rng)
     metrics = metrics or {}
-    history = History()
+    _check_metrics(metrics)
+    measured = ["loss", *metrics]
+    validated = [] if validation is None else [f"validation_{name}" for name in measured]
+    history = History({name: [] for name in ["loss", "lr", *metrics, *validated, "seconds"]})
+
+    def diverged(value):
+        if np.isfinite(value):
+            return False
+        warnings.warn(
+            f"the loss is not finite in epoch {epoch + 1}, so training ends here; "
+            f"the usual cause is a learning rate that is too large (it is {optimizer.lr:g})",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return True
 
     # Far-off rates overflow: that is said once, in words, below, and not by NumPy in each operation.
     with np.errstate(all="ignore"), _Progress(progress, epochs) as report:
         for epoch in range(epochs):
             start = time.perf_counter()
             if schedule is not None:
-                optimizer.lr = schedule(epoch)
-            totals = dict.fromkeys(["loss", *metrics], 0.0)
+                rate = schedule(epoch)
+                check_number(f"schedule({epoch})", rate, least=0)
+                optimizer.lr = float(rate)
+            totals = dict.fromkeys(measured, 0.0)
             for X_batch, y_batch in [(X, y)] if batch_size is None else batches(X, y, batch_size, rng):
                 outputs = network.forward(X_batch, training=True)
                 value, d_outputs = loss(outputs, y_batch)
-                if not np.isfinite(value):
-                    warnings.warn(
-                        f"the loss is not finite in epoch {epoch + 1}, so training ends here; "
-                        f"the usual cause is a learning rate that is too large (it is {optimizer.lr:g})",
-                        RuntimeWarning,
-                        stacklevel=2,
-                    )
+                if diverged(value):
                     return history
                 network.backward(d_outputs)
                 optimizer.step(network.parameters())
@@ -118,10 +129,12 @@ def fit(
             if validation is not None:
                 outputs = forward_in_chunks(network, validation[0])
                 record["validation_loss"] = loss(outputs, validation[1])[0]
+                if diverged(record["validation_loss"]):
+                    return history
                 record |= {f"validation_{name}": metric(outputs, validation[1]) for name, metric in metrics.items()}
             record["seconds"] = time.perf_counter() - start
             for name, value in record.items():
-                history.setdefault(name, []).append(value)
+                history[name].append(value)
             report.epoch(epoch, history)
             if callback is not None:
                 callback(epoch, network, history)
@@ -157,6 +170,8 @@ class _Progress:
 
 
 def _bar(epochs):
+    if os.environ.get("TQDM_DISABLE"):
+        return None  # tqdm's bar for notebooks does not look at it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # without ipywidgets, tqdm falls back to a bar of text, which serves
         try:
@@ -168,14 +183,29 @@ def _bar(epochs):
 
 def _check_lengths(X, y):
     if X.ndim == 0 or len(X) == 0:
-        raise ValueError(f"X is empty, its shape is {X.shape}; it needs at least one example")
+        raise ValueError(f"X has shape {X.shape}; it must hold at least one example")
     if y.ndim == 0 or len(X) != len(y):
         raise ValueError(f"y has shape {y.shape}; it must have a row for each of the {len(X)} examples of X")
 
 
+def _check_metrics(metrics):
+    if not isinstance(metrics, dict):
+        raise ValueError(f"metrics is {metrics!r}; it must be a dict from names to functions, such as {{'accuracy': accuracy}}")
+    for name in metrics:
+        if name in ("loss", "lr", "seconds") or str(name).startswith("validation_"):
+            raise ValueError(f"metrics has the name {name!r}, under which the history holds something else; choose another")
+
+
+def _as_array(name, values):
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{name} has rows of different lengths; it must be an array") from None
+
+
 def _check_data(network, loss, X, y, X_name, y_name):
     """X and y as arrays, after one look at all of them; the messages call them by the names given."""
-    X, y = np.asarray(X), np.asarray(y)
+    X, y = _as_array(X_name, X), _as_array(y_name, y)
     try:
         _check_lengths(X, y)
         if X.dtype.kind not in "iufb":
@@ -184,7 +214,8 @@ def _check_data(network, loss, X, y, X_name, y_name):
             raise ValueError("X holds NaN or infinity; every value must be finite")
         with np.errstate(all="ignore"):
             outputs = network.forward(X[:1])
-        loss.check((len(X), *outputs.shape[1:]), y)
+        if hasattr(loss, "check"):  # a reader's own loss need not have it
+            loss.check((len(X), *outputs.shape[1:]), y)
     except ValueError as error:
         # The loss speaks of targets; a reader of `fit` knows them as y.
         words = {"X": X_name, "targets": y_name, "y": y_name}

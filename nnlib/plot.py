@@ -47,11 +47,11 @@ def use_course_style():
             "image.cmap": "gray",
         }
     )
-    if "ipykernel" in sys.modules:  # in a notebook
-        from IPython import get_ipython
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None and "ipykernel" in sys.modules:  # in a notebook
         from matplotlib_inline.config import InlineBackend
 
-        inline = InlineBackend.instance(parent=get_ipython())
+        inline = InlineBackend.instance(parent=shell)
         inline.figure_formats = {"retina"}
         inline.print_figure_kwargs = {"bbox_inches": None}  # not cropped: figures of one size have one width on the page
 

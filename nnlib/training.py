@@ -1,6 +1,6 @@
 """The training loop."""
 
-import os
+import sys
 import time
 import warnings
 
@@ -80,7 +80,7 @@ def fit(
     X, y = _check_data(network, loss, X, y, "X", "y")
     if validation is not None:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise ValueError(f"validation is {type(validation).__name__!r}; it must be a pair (X, y)")
+            raise ValueError(f"validation is a {type(validation).__name__}; it must be a pair (X, y)")
         validation = _check_data(network, loss, *validation, "validation's X", "validation's y")
     check_whole("epochs", epochs)
     if batch_size is not None:
@@ -170,15 +170,13 @@ class _Progress:
 
 
 def _bar(epochs):
-    if os.environ.get("TQDM_DISABLE"):
-        return None  # tqdm's bar for notebooks does not look at it
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # without ipywidgets, tqdm falls back to a bar of text, which serves
-        try:
-            from tqdm.auto import tqdm
-        except ImportError:
-            return None
-        return tqdm(total=epochs, unit="epoch")
+    """A bar of text, gone when it is done; not tqdm's widget, which a saved notebook shows as an error."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    in_notebook = "ipykernel" in sys.modules  # there, what goes to stderr looks like a warning
+    return tqdm(total=epochs, unit="epoch", leave=False, file=sys.stdout if in_notebook else sys.stderr)
 
 
 def _check_lengths(X, y):

@@ -1,0 +1,157 @@
+"""`import nnlib` needs NumPy alone; what needs more says so when it is called, and only then."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nnlib
+
+FOLDER = Path(nnlib.__file__).parent
+OTHERS = [
+    "matplotlib",
+    "sklearn",
+    "pooch",
+    "tqdm",
+    "scipy",
+    "pandas",
+    "IPython",
+    "ipykernel",
+    "ipywidgets",
+    "PIL",
+    "cycler",
+]
+
+BLOCKER = f"""
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {OTHERS}:
+            raise ImportError("blocked: " + name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def run(code, **variables):
+    """What a fresh Python prints that runs this code, in which the other packages can't be imported."""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in ("NNLIB_DATA", "TQDM_DISABLE")
+    } | variables
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKER + code], env=environment, cwd=FOLDER.parent, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    return done.stdout
+
+
+def test_the_blocker_blocks():
+    assert (
+        run("try:\n    import matplotlib.pyplot\nexcept ImportError as error:\n    print(error)")
+        == "blocked: matplotlib\n"
+    )
+
+
+def test_nnlib_needs_numpy_alone():
+    code = f"import nnlib, nnlib.data, nnlib.plot\nprint(sorted(set({OTHERS}) & set(sys.modules)), nnlib.__file__)"
+    assert run(code) == f"[] {nnlib.__file__}\n"
+
+
+def test_training_needs_numpy_alone_and_goes_without_a_bar():
+    code = """
+import numpy as np
+from nnlib import SGD, BinaryCrossEntropy, accuracy, fit, gradient_check, mlp, xor
+rng = np.random.default_rng(0)
+X, y = xor(200, rng=rng)
+network = mlp([2, 8, 1], "tanh", rng=rng)
+assert max(gradient_check(network, BinaryCrossEntropy(), X[:5], y[:5]).values()) < 1e-4
+history = fit(network, BinaryCrossEntropy(), X, y, optimizer=SGD(0.2, momentum=0.9), epochs=100, metrics={"accuracy": accuracy})
+assert history["accuracy"][-1] > 0.98
+print(len(history.table(every=50).splitlines()))
+"""
+    assert run(code) == "3\n"
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        ("nnlib.digits()", "needs scikit-learn: python -m pip install scikit-learn"),
+        ("nnlib.mnist()", "needs pooch: python -m pip install pooch"),
+        ("nnlib.plot.use_course_style()", "needs matplotlib: python -m pip install matplotlib"),
+        ("nnlib.plot.history(nnlib.History(loss=[1.0]))", "needs matplotlib: python -m pip install matplotlib"),
+        ("nnlib.plot.images([[0.0]], (1, 1))", "needs matplotlib"),
+        ("nnlib.plot.filters(np.ones((4, 1)), (2, 2))", "needs matplotlib"),
+        ("nnlib.plot.activations({'tanh': (np.tanh, np.cosh)})", "needs matplotlib"),
+    ],
+)
+def test_what_needs_more_says_what_to_install(call, message):
+    code = f"import numpy as np, nnlib\ntry:\n    {call}\nexcept ImportError as error:\n    print(error, error.__suppress_context__ or error.__cause__)"
+    assert message in run(code)
+
+
+# What each file may know: those before it. The order of the files is the order in which to read them.
+ORDER = [
+    "arguments",
+    "layer",
+    "activations",
+    "initializers",
+    "layers",
+    "convolution",
+    "losses",
+    "network",
+    "optimizers",
+    "schedules",
+    "training",
+    "checks",
+    "toys",
+    "data",
+    "plot",
+    "__init__",
+]
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+def test_imports_point_one_way(path):
+    assert path.stem in ORDER, f"say in ORDER where {path.name} stands"
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            for module in [node.module] if node.module else [alias.name for alias in node.names]:
+                assert ORDER.index(module) < ORDER.index(path.stem)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module.partition(".")[0] != "nnlib"
+
+
+def test_every_public_name_of_the_contract_is_there():
+    names = """
+        Layer Dense sigmoid tanh relu leaky_relu gelu silu softmax Sigmoid Tanh ReLU LeakyReLU GELU SiLU
+        zeros constant normal lecun glorot he BinaryCrossEntropy SoftmaxCrossEntropy MeanSquaredError accuracy
+        Network mlp SGD batches fit History gradient_check blobs linear xor quadrants circles moons spirals digits mnist plot
+    """
+    assert [name for name in names.split() if not hasattr(nnlib, name)] == []
+
+
+@pytest.mark.parametrize("name", [name for name, value in vars(nnlib).items() if callable(value)])
+def test_every_public_name_has_a_docstring(name):
+    assert len(getattr(nnlib, name).__doc__) > 30
+
+
+def test_nothing_uses_the_global_random_numbers():
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Attribute)
+                and node.value.attr == "random"
+            ):
+                assert node.attr == "Generator", f"{path.name} uses np.random.{node.attr}"
+
+
+def test_importing_changes_no_setting_of_numpy():
+    code = "import numpy as np\nbefore = np.geterr(), np.get_printoptions()\nimport nnlib\nprint((np.geterr(), np.get_printoptions()) == before)"
+    assert run(code) == "True\n"
+    assert np.geterr()["under"] == "ignore"

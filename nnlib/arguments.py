@@ -13,7 +13,11 @@ def check_whole(name, value, least=1):
 
 def check_number(name, value, above=None, least=None, below=None):
     """Raise ValueError unless ``value`` is a finite number inside the bounds that are given."""
-    bounds = [f"{word} {bound}" for word, bound in (("above", above), ("at least", least), ("below", below)) if bound is not None]
+    bounds = [
+        f"{word} {bound}"
+        for word, bound in (("above", above), ("at least", least), ("below", below))
+        if bound is not None
+    ]
     is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if (
         not is_number

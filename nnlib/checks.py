@@ -33,7 +33,9 @@ def gradient_check(network, loss, X, y, *, training=False, step=1e-5):
     shapes = {"input": X.shape} | {name: value.shape for name, value, _ in probe.parameters()}
     for name, shape in shapes.items():
         if np.shape(analytic[name]) != shape:
-            raise ValueError(f"the gradient of {name} has shape {np.shape(analytic[name])}; it must be {shape}, as {name} itself")
+            raise ValueError(
+                f"the gradient of {name} has shape {np.shape(analytic[name])}; it must be {shape}, as {name} itself"
+            )
 
     def loss_after(name, index, change):
         moved, moved_X = copy.deepcopy(network), X.copy()

@@ -32,11 +32,9 @@ MNIST_TIMEOUT = (5, 30)  # seconds: to connect, and of silence while reading
 # The shape and the sha256 of each array's bytes. The archive's own hash would not do: packed
 # by another program, it is another file with the same images.
 MNIST_ARRAYS = {
-    "x_train": ((60000, 28, 28),
-                "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757"),
+    "x_train": ((60000, 28, 28), "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757"),
     "y_train": ((60000,), "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13"),
-    "x_test": ((10000, 28, 28),
-               "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"),
+    "x_test": ((10000, 28, 28), "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161"),
     "y_test": ((10000,), "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5"),
 }
 
@@ -74,8 +72,9 @@ def _find_mnist():
             try:
                 return _read_mnist(file)
             except ValueError as error:  # not ours to replace
-                raise ValueError(f"{file} is {error}; put a good file in its place, or unset "
-                                 "NNLIB_DATA to download one") from error
+                raise ValueError(
+                    f"{file} is {error}; put a good file in its place, or unset NNLIB_DATA to download one"
+                ) from error
     cached = Path(import_package("pooch").os_cache("nnlib"), "mnist.npz")
     if cached.exists():
         try:
@@ -104,11 +103,17 @@ def _download_mnist(cached):
             return arrays
         except (OSError, ValueError) as error:
             answers.append(f"  {url}: {error}")
-    raise FileNotFoundError("\n".join([
-        "mnist.npz is not on this computer and could not be downloaded:", *answers,
-        "Get the file elsewhere, put it into a folder, and set the environment variable "
-        f"NNLIB_DATA (now {os.environ.get('NNLIB_DATA') or 'not set'}) to that folder's path; "
-        f"or put it into {cached.parent}."]))
+    raise FileNotFoundError(
+        "\n".join(
+            [
+                "mnist.npz is not on this computer and could not be downloaded:",
+                *answers,
+                "Get the file elsewhere, put it into a folder, and set the environment variable "
+                f"NNLIB_DATA (now {os.environ.get('NNLIB_DATA') or 'not set'}) to that folder's path; "
+                f"or put it into {cached.parent}.",
+            ]
+        )
+    )
 
 
 def _read_mnist(path):
@@ -122,8 +127,7 @@ def _read_mnist(path):
     for name, (shape, sha256) in MNIST_ARRAYS.items():
         array = arrays[name]
         if array.shape != shape or array.dtype != np.uint8:
-            raise ValueError(f"damaged, or not MNIST ({name} is {array.dtype} {array.shape}, "
-                             f"not uint8 {shape})")
+            raise ValueError(f"damaged, or not MNIST ({name} is {array.dtype} {array.shape}, not uint8 {shape})")
         if hashlib.sha256(array.tobytes()).hexdigest() != sha256:
             raise ValueError(f"damaged, or not MNIST (the bytes of {name} have another sha256)")
     return arrays.values()

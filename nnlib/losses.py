@@ -53,9 +53,13 @@ class SoftmaxCrossEntropy:
         targets = np.asarray(targets)
         _check_some(shape)
         if len(shape) != 2 or shape[1] < 2:
-            raise ValueError(f"outputs has shape {shape}; the softmax loss takes a logit for each of two or more classes, (N, C)")
+            raise ValueError(
+                f"outputs has shape {shape}; the softmax loss takes a logit for each of two or more classes, (N, C)"
+            )
         if targets.shape != (shape[0],):
-            raise ValueError(f"targets has shape {targets.shape}; it must be ({shape[0]},): the labels as whole numbers, not one-hot")
+            raise ValueError(
+                f"targets has shape {targets.shape}; it must be ({shape[0]},): the labels as whole numbers, not one-hot"
+            )
         _check_labels(targets, shape[1])
         return targets
 
@@ -85,7 +89,9 @@ class MeanSquaredError:
         targets = np.asarray(targets)
         _check_some(shape)
         if targets.shape != tuple(shape):
-            raise ValueError(f"targets has shape {targets.shape}; the squared error needs the outputs' own shape, {tuple(shape)}")
+            raise ValueError(
+                f"targets has shape {targets.shape}; the squared error needs the outputs' own shape, {tuple(shape)}"
+            )
         if targets.dtype.kind not in "iuf":
             raise ValueError(f"targets holds {targets.dtype} values; it must hold numbers")
         if not all_finite(targets):
@@ -110,7 +116,9 @@ def accuracy(outputs, targets):
     """
     outputs = np.asarray(outputs)
     if outputs.ndim != 2 or outputs.shape[1] == 0:
-        raise ValueError(f"outputs has shape {outputs.shape}; accuracy takes one logit an example, (N, 1), or one a class, (N, C)")
+        raise ValueError(
+            f"outputs has shape {outputs.shape}; accuracy takes one logit an example, (N, 1), or one a class, (N, C)"
+        )
     kind = BinaryCrossEntropy if outputs.shape[1] == 1 else SoftmaxCrossEntropy
     targets = kind().check(outputs.shape, targets)
     return float(np.mean(predicted_labels(outputs) == targets.reshape(-1)))
@@ -127,4 +135,3 @@ def _check_labels(targets, classes):
     if targets.min() < 0 or targets.max() >= classes:
         wrong = targets[(targets < 0) | (targets >= classes)].flat[0]
         raise ValueError(f"targets holds the label {wrong}; with {classes} classes the labels are 0 to {classes - 1}")
-

@@ -47,7 +47,9 @@ class Network:
         out = np.asarray(X, dtype=self.dtype)
         n_in = getattr(self.layers[0], "n_in", None)
         if n_in is not None and out.ndim != 2:
-            raise ValueError(f"X has {out.ndim} dimension{'s' * (out.ndim != 1)}, the first layer takes two: (N, {n_in})")
+            raise ValueError(
+                f"X has {out.ndim} dimension{'s' * (out.ndim != 1)}, the first layer takes two: (N, {n_in})"
+            )
         if n_in is not None and out.shape[1] != n_in:
             raise ValueError(f"X has {out.shape[1]} column{'s' * (out.shape[1] != 1)}, the first layer takes {n_in}")
         for layer in self.layers:
@@ -96,7 +98,9 @@ def mlp(sizes, activation="relu", *, rng, dtype=np.float64):
     activation (the message lists the known ones).
     """
     if np.ndim(sizes) != 1 or len(sizes) < 2:
-        raise ValueError(f"sizes is {sizes!r}; it must list at least the number of inputs and the number of outputs, such as [2, 8, 1]")
+        raise ValueError(
+            f"sizes is {sizes!r}; it must list at least the number of inputs and the number of outputs, such as [2, 8, 1]"
+        )
     for i, size in enumerate(sizes):
         check_whole(f"sizes[{i}]", size)
     if not isinstance(activation, str) or activation not in ACTIVATIONS:

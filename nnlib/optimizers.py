@@ -21,7 +21,9 @@ class Optimizer:
     def step(self, parameters):
         for name, value, grad in parameters:
             if self._values.setdefault(name, value) is not value:
-                raise ValueError(f"parameters is another network's: this optimizer has taken steps for another {name!r}; make a new one")
+                raise ValueError(
+                    f"parameters is another network's: this optimizer has taken steps for another {name!r}; make a new one"
+                )
             self.update(value, grad, self._memory.setdefault(name, {}))
 
     def update(self, value, grad, memory):
@@ -43,7 +45,9 @@ class SGD(Optimizer):
         super().__init__(lr)
         check_number("momentum", momentum, least=0, below=1)
         if nesterov and momentum == 0:
-            raise ValueError("nesterov is True and momentum is 0; Nesterov's step needs a momentum above 0, such as 0.9")
+            raise ValueError(
+                "nesterov is True and momentum is 0; Nesterov's step needs a momentum above 0, such as 0.9"
+            )
         self.momentum = float(momentum)
         self.nesterov = nesterov
 

@@ -53,7 +53,9 @@ def use_course_style():
 
         inline = InlineBackend.instance(parent=shell)
         inline.figure_formats = {"retina"}
-        inline.print_figure_kwargs = {"bbox_inches": None}  # not cropped: figures of one size have one width on the page
+        inline.print_figure_kwargs = {
+            "bbox_inches": None
+        }  # not cropped: figures of one size have one width on the page
 
 
 def _grid(panels, columns, width=WIDTH, height=1.9):

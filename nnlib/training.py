@@ -86,7 +86,9 @@ def fit(
     if batch_size is not None:
         check_whole("batch_size", batch_size)
         if rng is None:
-            raise ValueError("rng is missing; with a batch_size the examples are shuffled, so pass rng=np.random.default_rng(0)")
+            raise ValueError(
+                "rng is missing; with a batch_size the examples are shuffled, so pass rng=np.random.default_rng(0)"
+            )
         check_generator(rng)
     metrics = metrics or {}
     _check_metrics(metrics)
@@ -188,10 +190,14 @@ def _check_lengths(X, y):
 
 def _check_metrics(metrics):
     if not isinstance(metrics, dict):
-        raise ValueError(f"metrics is {metrics!r}; it must be a dict from names to functions, such as {{'accuracy': accuracy}}")
+        raise ValueError(
+            f"metrics is {metrics!r}; it must be a dict from names to functions, such as {{'accuracy': accuracy}}"
+        )
     for name in metrics:
         if name in ("loss", "lr", "seconds") or str(name).startswith("validation_"):
-            raise ValueError(f"metrics has the name {name!r}, under which the history holds something else; choose another")
+            raise ValueError(
+                f"metrics has the name {name!r}, under which the history holds something else; choose another"
+            )
 
 
 def _as_array(name, values):

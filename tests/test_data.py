@@ -31,11 +31,14 @@ def test_mnist_in_a_folder_needs_numpy_alone(monkeypatch, tmp_path, little):
     assert len(data.mnist()[1]) == 7
 
 
-@pytest.mark.parametrize("function, module, package", [
-    (data.digits, "sklearn.datasets", "scikit-learn"),
-    (data.mnist, "pooch", "pooch"),
-    (data.mnist, "tqdm", "tqdm"),
-])
+@pytest.mark.parametrize(
+    "function, module, package",
+    [
+        (data.digits, "sklearn.datasets", "scikit-learn"),
+        (data.mnist, "pooch", "pooch"),
+        (data.mnist, "tqdm", "tqdm"),
+    ],
+)
 def test_a_missing_package_is_named(monkeypatch, nowhere, function, module, package):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError) as error:
@@ -71,8 +74,12 @@ def pack(arrays, compression=zipfile.ZIP_STORED):
 def little_arrays():
     """MNIST in little: 7 and 3 images of 4 x 4 pixels."""
     rng = np.random.default_rng(0)
-    arrays = {"x_train": rng.integers(0, 256, (7, 4, 4)), "y_train": rng.integers(0, 10, 7),
-              "x_test": rng.integers(0, 256, (3, 4, 4)), "y_test": rng.integers(0, 10, 3)}
+    arrays = {
+        "x_train": rng.integers(0, 256, (7, 4, 4)),
+        "y_train": rng.integers(0, 10, 7),
+        "x_test": rng.integers(0, 256, (3, 4, 4)),
+        "y_test": rng.integers(0, 10, 3),
+    }
     arrays = {name: array.astype(np.uint8) for name, array in arrays.items()}
     arrays["x_train"][0, 0, :2] = 0, 255
     return arrays
@@ -81,9 +88,11 @@ def little_arrays():
 @pytest.fixture
 def little(monkeypatch):
     """An archive of the little MNIST, which `mnist()` then takes for the real one."""
-    monkeypatch.setattr(data, "MNIST_ARRAYS", {
-        name: (array.shape, hashlib.sha256(array.tobytes()).hexdigest())
-        for name, array in little_arrays().items()})
+    monkeypatch.setattr(
+        data,
+        "MNIST_ARRAYS",
+        {name: (array.shape, hashlib.sha256(array.tobytes()).hexdigest()) for name, array in little_arrays().items()},
+    )
     return pack(little_arrays())
 
 
@@ -175,7 +184,7 @@ class Host:
     def damaged(self, handler):
         at = self.body.index(b"\x93NUMPY") + 128 + 5  # in the pixels, behind the array's header
         flipped = bytes([self.body[at] ^ 1])
-        self.send(handler, self.body[:at] + flipped + self.body[at + 1:])
+        self.send(handler, self.body[:at] + flipped + self.body[at + 1 :])
 
     def truncated(self, handler):
         self.send(handler, self.body[:-200], length=len(self.body))
@@ -276,8 +285,9 @@ def test_when_all_fail_one_error_says_what_to_do(monkeypatch, host, cache, nowhe
     first, *answers, last = str(error.value).splitlines()
     assert first == "mnist.npz is not on this computer and could not be downloaded:"
     assert [answer.split(": ")[0].strip() for answer in answers] == list(urls)
-    assert ["refused" in answers[0] or "10061" in answers[0], "404" in answers[1],
-            "damaged" in answers[2]] == [True] * 3
+    assert ["refused" in answers[0] or "10061" in answers[0], "404" in answers[1], "damaged" in answers[2]] == [
+        True
+    ] * 3
     assert "NNLIB_DATA (now not set)" in last and str(cache) in last
 
 
@@ -334,9 +344,13 @@ print(data.mnist()[1].tolist())
 def start(cache, url, **environment):
     environment = {**os.environ, "NO_PROXY": "*", **environment}
     environment.pop("NNLIB_DATA", None)
-    return subprocess.Popen([sys.executable, "-c", PROGRAM, cache, url, repr(data.MNIST_ARRAYS)],
-                            env=environment, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, cache, url, repr(data.MNIST_ARRAYS)],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 def test_two_processes_at_first_use_leave_one_good_file(host, cache):
@@ -371,8 +385,7 @@ def folder(monkeypatch, nowhere, tmp_path):
     return tmp_path / "mine"
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED,
-                                         zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_any_archive_of_the_same_arrays_will_do(folder, little, compression):
     arrays = dict(reversed(little_arrays().items()), extra=np.zeros(3))
     arrays["x_train"] = np.asfortranarray(arrays["x_train"])
@@ -426,7 +439,8 @@ def test_nnlib_data_must_exist(monkeypatch, host, cache, tmp_path):
         with pytest.raises(ValueError) as error:
             data.mnist()
         assert str(error.value) == (
-            f"NNLIB_DATA is {Path(tmp_path, missing).resolve()}; it must be a folder that exists")
+            f"NNLIB_DATA is {Path(tmp_path, missing).resolve()}; it must be a folder that exists"
+        )
     assert host.asked == []
 
 
@@ -444,19 +458,19 @@ def damages():
     return {
         "empty": (b"", "EOFError"),
         "text": (b"hello", "ValueError"),
-        "half": (packed[:len(packed) // 2], "BadZipFile"),
+        "half": (packed[: len(packed) // 2], "BadZipFile"),
         "end lost": (packed[:-1], "BadZipFile"),
-        "byte flipped": (packed[:at] + bytes([packed[at] ^ 1]) + packed[at + 1:], "Bad CRC-32"),
+        "byte flipped": (packed[:at] + bytes([packed[at] ^ 1]) + packed[at + 1 :], "Bad CRC-32"),
         "a pixel": (pack(change("x_train", (3, 2, 1))), "the bytes of x_train have another sha256"),
         "a label": (pack(change("y_train", 0)), "the bytes of y_train have another sha256"),
         "a test pixel": (pack(change("x_test", (0, 0, 0))), "bytes of x_test have another sha256"),
         "a test label": (pack(change("y_test", 2)), "the bytes of y_test have another sha256"),
-        "array lost": (pack({name: good[name] for name in ("x_train", "y_train", "x_test")}),
-                       "y_test is not a file"),
-        "flat": (pack({**good, "x_test": good["x_test"].reshape(3, 16)}),
-                 "x_test is uint8 (3, 16), not uint8 (3, 4, 4)"),
-        "signed": (pack({**good, "y_test": good["y_test"].astype(np.int8)}),
-                   "y_test is int8 (3,), not uint8 (3,)"),
+        "array lost": (pack({name: good[name] for name in ("x_train", "y_train", "x_test")}), "y_test is not a file"),
+        "flat": (
+            pack({**good, "x_test": good["x_test"].reshape(3, 16)}),
+            "x_test is uint8 (3, 16), not uint8 (3, 4, 4)",
+        ),
+        "signed": (pack({**good, "y_test": good["y_test"].astype(np.int8)}), "y_test is int8 (3,), not uint8 (3,)"),
         "objects": (pack({**good, "y_test": good["y_test"].astype(object)}), "allow_pickle=False"),
     }
 
@@ -501,14 +515,14 @@ def test_the_real_mnist():
     assert X_train.min() == X_test.min() == 0 and X_train.max() == X_test.max() == 1
     assert round(X_train.mean(dtype=float), 4) == 0.1307
     assert round(X_train.std(dtype=float), 4) == 0.3081
-    assert np.bincount(y_train).tolist() == [
-        5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(y_train).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.bincount(y_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     # the training images as LeCun's own file has them: a header, then the pixels
     pixels = np.rint(X_train * 255).astype(np.uint8).tobytes()
     header = struct.pack(">IIII", 2051, 60000, 28, 28)
     assert hashlib.sha256(header + pixels).hexdigest() == (
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db")
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"
+    )
 
 
 @pytest.mark.mnist

@@ -9,7 +9,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def blocks(page, language):
-    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
 
 
 def test_ci_runs_the_commands_of_the_readme():
@@ -34,7 +36,11 @@ def test_snippet_that_checks_an_installation(tmp_path):
 def test_readme_and_contributing_name_files_that_exist():
     for page in ("README.md", "CONTRIBUTING.md"):
         text = (ROOT / page).read_text(encoding="utf-8")
-        links = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if ":" not in target and target != "06_backward.ipynb"]
+        links = [
+            target
+            for target in re.findall(r"\]\(([^)#]+)\)", text)
+            if ":" not in target and target != "06_backward.ipynb"
+        ]
         names = re.findall(r"`((?:lessons|book|nnlib|tools|tests|\.ci)/[\w./]*|[\w-]+\.(?:txt|yml|toml|py|md))`", text)
         for name in [*links, *names]:
             if "06_backward" not in name and name not in ("how_to_run.md",):

@@ -24,8 +24,7 @@ def test_toy_has_the_right_form(toy, n):
     assert len(counts) == 2 and counts.max() - counts.min() == n % 2
 
 
-@pytest.mark.parametrize("toy, options",
-                         [(toys.blobs, {"centers": 5}), (toys.spirals, {"classes": 5})])
+@pytest.mark.parametrize("toy, options", [(toys.blobs, {"centers": 5}), (toys.spirals, {"classes": 5})])
 def test_several_classes_are_balanced(toy, options):
     assert sorted(np.bincount(make(toy, 103, **options)[1])) == [20, 20, 21, 21, 21]
 
@@ -145,10 +144,14 @@ WHOLE = "whole number of at least 1"
 POSITIVE = "finite number at least 0"
 FRACTION = "finite number at least 0 and below 1"
 BAD = [("n", value, WHOLE, TOYS) for value in (0, -3, 2.0, "10", None, True, math.nan)]
-BAD += [("rng", value, "generator, such as np.random.default_rng(0)", TOYS)
-        for value in (0, None, "rng", np.random.RandomState)]
-BAD += [("noise", value, POSITIVE, [toys.xor, toys.circles, toys.moons, toys.spirals])
-        for value in (-0.1, math.nan, math.inf, "0.1", None, True)]
+BAD += [
+    ("rng", value, "generator, such as np.random.default_rng(0)", TOYS)
+    for value in (0, None, "rng", np.random.RandomState)
+]
+BAD += [
+    ("noise", value, POSITIVE, [toys.xor, toys.circles, toys.moons, toys.spirals])
+    for value in (-0.1, math.nan, math.inf, "0.1", None, True)
+]
 BAD += [("spread", value, POSITIVE, [toys.blobs]) for value in (-0.1, math.nan)]
 BAD += [("centers", value, WHOLE, [toys.blobs]) for value in (0, 2.0)]
 BAD += [("margin", value, FRACTION, [toys.linear]) for value in (-0.1, 1, math.nan)]
@@ -157,8 +160,9 @@ BAD += [("classes", value, WHOLE, [toys.spirals]) for value in (0, 2.0)]
 BAD += [("turns", value, POSITIVE, [toys.spirals]) for value in (-1, math.inf)]
 
 
-@pytest.mark.parametrize("toy, name, value, needs", [
-    (toy, name, value, needs) for name, value, needs, toys in BAD for toy in toys])
+@pytest.mark.parametrize(
+    "toy, name, value, needs", [(toy, name, value, needs) for name, value, needs, toys in BAD for toy in toys]
+)
 def test_bad_input_is_named(toy, name, value, needs):
     arguments = {"n": 10, "rng": np.random.default_rng(0), name: value}
     with pytest.raises(ValueError) as error:

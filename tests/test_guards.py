@@ -460,12 +460,12 @@ class TestProse:
 
     def test_changed_result(self, copy):
         lesson = publish.ROOT / LESSON
-        known = prose.numbers_of_chapter(CHAPTER)
+        known, labels = prose.numbers_of_chapter(CHAPTER), prose.labels_of_chapter(CHAPTER)
         line, word, other = next(
             (sentence.line_of(result), result.words, other)
             for sentence in prose.sentences(lesson.read_text(encoding="utf-8"), is_chapter=True)
             if not sentence.cites
-            for result in prose.results(sentence.text)
+            for result in prose.results(sentence.text, labels)
             for other in (result.words[:-1] + digit for digit in "0123456789")
             if not any(changed.comes_from(number) for changed in prose.numbers(other) for number in known)
         )

@@ -475,7 +475,6 @@ class FakeBar:
 def bars(monkeypatch):
     """The bars that `fit` makes, instead of tqdm's."""
     monkeypatch.setattr("tqdm.tqdm", FakeBar)
-    monkeypatch.delenv("TQDM_DISABLE", raising=False)
     FakeBar.made.clear()
     return FakeBar.made
 
@@ -488,6 +487,16 @@ def test_progress_is_a_bar_with_the_loss_unless_told(bars, options):
     (bar,) = bars
     assert bar.options["total"] == 3 and bar.updates == 3 and bar.closed
     assert bar.texts == [f"loss {value:.4g}" for value in history["loss"]]
+
+
+@pytest.mark.parametrize("in_notebook", [False, True])
+def test_the_bar_vanishes_and_is_no_error_message_in_a_notebook(bars, monkeypatch, in_notebook):
+    monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
+    if in_notebook:
+        monkeypatch.setitem(sys.modules, "ipykernel", None)
+    train(*problem(), progress=None)
+    assert bars[0].options["leave"] is False
+    assert bars[0].options["file"] is (sys.stdout if in_notebook else sys.stderr)
 
 
 @pytest.mark.parametrize("trouble", ["divergence", "callback"])

@@ -109,6 +109,7 @@ class LeakyReLU(Layer):
     def __init__(self, slope=0.01):
         super().__init__()
         check_number("slope", slope)
+        self.config = {"slope": float(slope)}
         self.slope = float(slope)  # a NumPy float64 would turn float32 into float64
 
     def forward(self, x, training=False):

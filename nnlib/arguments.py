@@ -11,11 +11,11 @@ def check_whole(name, value, least=1):
         raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
 
 
-def check_number(name, value, above=None, least=None, below=None):
+def check_number(name, value, above=None, least=None, below=None, most=None):
     """Raise ValueError unless ``value`` is a finite number inside the bounds that are given."""
     bounds = [
         f"{word} {bound}"
-        for word, bound in (("above", above), ("at least", least), ("below", below))
+        for word, bound in (("above", above), ("at least", least), ("below", below), ("at most", most))
         if bound is not None
     ]
     is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
@@ -25,6 +25,7 @@ def check_number(name, value, above=None, least=None, below=None):
         or (above is not None and value <= above)
         or (least is not None and value < least)
         or (below is not None and value >= below)
+        or (most is not None and value > most)
     ):
         raise ValueError(f"{name} is {value!r}; it must be a finite number {' and '.join(bounds)}".rstrip())
 
@@ -33,6 +34,12 @@ def check_generator(rng):
     """Raise ValueError unless ``rng`` is a ``np.random.Generator``: randomness comes in, and no global seed is used."""
     if not isinstance(rng, np.random.Generator):
         raise ValueError(f"rng is {rng!r}; it must be a generator, such as np.random.default_rng(0)")
+
+
+def check_floats(dtype):
+    """Raise ValueError unless ``dtype`` is a type of floats: whole numbers would cut weights off to zero."""
+    if np.dtype(dtype).kind != "f":
+        raise ValueError(f"dtype is {np.dtype(dtype)}; it must be a type of floats, such as np.float32")
 
 
 def as_floats(values):

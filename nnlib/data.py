@@ -12,6 +12,16 @@ import numpy as np
 from .arguments import import_package
 
 
+def iris():
+    """Fisher's irises: 150 flowers of three kinds, by the lengths and widths of their sepals and petals. With scikit-learn.
+
+    Returns ``X`` (150, 4) float64, in centimetres, and ``y`` (150,) int64 from 0 to 2 (setosa, versicolor, virginica).
+    ImportError: scikit-learn is missing. Source: Fisher, The use of multiple measurements in taxonomic problems, 1936.
+    """
+    X, y = import_package("sklearn.datasets", "scikit-learn").load_iris(return_X_y=True)
+    return X, y.astype(np.int64)
+
+
 def digits():
     """1,797 handwritten digits of 8 by 8 pixels, which come with scikit-learn.
 

@@ -12,7 +12,7 @@ class Layer:
     before it, and may be called again: it gives the same.
 
     ``params`` and ``grads`` are two dicts with the same keys, such as ``"W"`` and ``"b"``. ``state`` is for arrays that are
-    kept and saved but not learnt. A layer never updates its own parameters (an optimizer does) and never changes
+    kept and saved but not learnt; ``config`` holds the arguments that make a layer like it. A layer never updates its own parameters (an optimizer does) and never changes
     an array that it is given.
     """
 
@@ -20,6 +20,7 @@ class Layer:
         self.params = {}
         self.grads = {}
         self.state = {}
+        self.config = {}
         self._kept = None
 
     def forward(self, x, training=False):

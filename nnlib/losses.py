@@ -8,7 +8,7 @@ probabilities, because only then can it be exact when the network is very sure. 
 import numpy as np
 
 from .activations import sigmoid
-from .arguments import all_finite, as_floats
+from .arguments import all_finite, as_floats, check_number
 
 
 class BinaryCrossEntropy:
@@ -102,6 +102,23 @@ class MeanSquaredError:
         outputs = as_floats(outputs)
         difference = outputs - self.check(outputs.shape, targets).astype(outputs.dtype, copy=False)
         return float(np.mean(difference * difference, dtype=np.float64)), difference * (2 / difference.size)
+
+
+def l2(network, strength):
+    """Add the gradient of ``strength/2 * sum(W**2)`` to that of every weight, and return this penalty.
+
+    After ``backward``: each weight's gradient grows by ``strength * W``. Biases, gamma and beta are left alone. Raises
+    ValueError if ``strength`` is negative.
+    """
+    check_number("strength", strength, least=0)
+    strength = float(strength)
+    penalty = 0.0
+    for layer in network.layers:
+        if "W" in layer.params:
+            W = layer.params["W"]
+            layer.grads["W"] = layer.grads["W"] + strength * W
+            penalty += strength / 2 * float(np.vdot(W, W))
+    return penalty
 
 
 def predicted_labels(outputs):

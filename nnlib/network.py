@@ -1,10 +1,16 @@
 """A network: layers in a row."""
 
+import inspect
+import json
+import os
+from pathlib import Path
+
 import numpy as np
 
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, sigmoid, softmax
 from .arguments import check_generator, check_whole
 from .initializers import he, lecun
+from .layer import Layer
 from .layers import Dense
 from .losses import predicted_labels
 
@@ -80,6 +86,65 @@ class Network:
     def predict(self, X):
         """The labels, (N,): for one output 1 where the logit is above 0, else the class with the largest logit."""
         return predicted_labels(forward_in_chunks(self, X))
+
+    def summary(self):
+        """The layers, the shapes of their parameters, and how many numbers these are, as text."""
+        lines, total = [f"{'layer':<14}{'parameters':<32}{'count':>10}"], 0
+        for i, layer in enumerate(self.layers):
+            shapes = ", ".join(f"{key} {value.shape}" for key, value in layer.params.items())
+            count = sum(value.size for value in layer.params.values())
+            total += count
+            lines.append(f"{i} {type(layer).__name__:<12}{shapes or '-':<32}{count:>10,d}")
+        return "\n".join([*lines, f"{'in all':<46}{total:>10,d}"])
+
+    def save(self, path):
+        """Write layers, parameters and state to one ``.npz`` file, which ``Network.load`` reads; an old file is replaced whole."""
+        path = Path(path)
+        if path.suffix != ".npz":
+            raise ValueError(f"path is {str(path)!r}; its name must end in .npz")
+        arrays = {name: array for name, array, _ in self._arrays()}
+        plan = json.dumps([[type(layer).__name__, layer.config] for layer in self.layers])
+        beside = path.with_name(f".{path.name}.partial")
+        try:
+            with open(beside, "wb") as file:
+                np.savez(file, layers=plan, **arrays)
+            os.replace(beside, path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path):
+        """The network that ``save`` wrote. Dropout layers, which only training uses, begin anew from seed 0.
+
+        Raises FileNotFoundError, or ValueError if the file does not hold a network of nnlib's layers.
+        """
+        try:
+            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+                network = cls([_make_layer(name, config) for name, config in json.loads(str(file["layers"]))])
+                for name, array, holder in network._arrays():
+                    if file[name].shape != array.shape:
+                        raise ValueError(f"{name} has shape {file[name].shape}, not {array.shape}")
+                    holder[name.split(".")[-1]] = file[name]
+        except OSError:
+            raise
+        except Exception as error:  # a file of something else raises any of a dozen kinds
+            raise ValueError(f"{path} does not hold a network ({type(error).__name__}: {error})") from error
+        for layer in network.layers:
+            layer.grads = {key: np.zeros_like(value) for key, value in layer.params.items()}
+        return network
+
+    def _arrays(self):
+        """Yield ``(name, array, dict that holds it)`` for all that makes up a network: parameters and state."""
+        for i, layer in enumerate(self.layers):
+            for holder in (layer.params, layer.state):
+                for key, array in holder.items():
+                    yield f"{i}.{key}", array, holder
+
+
+def _make_layer(name, config):
+    kind = next(kind for kind in Layer.__subclasses__() if kind.__name__ == name)
+    needs_rng = "rng" in inspect.signature(kind).parameters
+    return kind(**config, rng=np.random.default_rng(0)) if needs_rng else kind(**config)
 
 
 def forward_in_chunks(network, X, rows=1000):

@@ -60,3 +60,78 @@ class SGD(Optimizer):
             velocity += grad
             grad = grad + self.momentum * velocity if self.nesterov else velocity
         value -= self.lr * grad
+
+
+class RMSProp(Optimizer):
+    """Divide each step by a running size of its gradients: ``v = alpha*v + (1 - alpha)*grad**2`` (from v = 0) and
+    ``value -= lr * grad / (sqrt(v) + eps)``.
+
+    Settings and form are PyTorch's; others put ``eps`` inside the root. Raises ValueError for rates out of their range.
+    Source: Tieleman and Hinton, lecture 6.5 of their course of 2012.
+    """
+
+    def __init__(self, lr=0.01, alpha=0.99, eps=1e-8):
+        super().__init__(lr)
+        check_number("alpha", alpha, least=0, below=1)
+        check_number("eps", eps, above=0)
+        self.alpha, self.eps = float(alpha), float(eps)
+
+    def update(self, value, grad, memory):
+        if not memory:
+            memory["v"] = np.zeros_like(value)
+        v = memory["v"]
+        v *= self.alpha
+        v += (1 - self.alpha) * grad * grad
+        value -= self.lr * grad / (np.sqrt(v) + self.eps)
+
+
+class Adam(Optimizer):
+    """Momentum and RMSProp together, with the bias of their first steps corrected.
+
+    ``m = beta1*m + (1 - beta1)*grad`` and ``v = beta2*v + (1 - beta2)*grad**2``, both from 0, so that in step t (from 1) they
+    are too small by the factors ``1 - beta1**t`` and ``1 - beta2**t``. With these divided out,
+    ``value -= lr * m_hat / (sqrt(v_hat) + eps)``. The first step is lr·sign(grad), whatever the size of the gradient. Each parameter
+    counts its own steps.
+
+    Settings are PyTorch's. Raises ValueError for rates out of their range. Source: Kingma and Ba, 2015.
+    """
+
+    def __init__(self, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
+        super().__init__(lr)
+        check_number("beta1", beta1, least=0, below=1)
+        check_number("beta2", beta2, least=0, below=1)
+        check_number("eps", eps, above=0)
+        self.beta1, self.beta2, self.eps = float(beta1), float(beta2), float(eps)
+
+    def update(self, value, grad, memory):
+        if not memory:
+            memory.update(t=0, m=np.zeros_like(value), v=np.zeros_like(value))
+        memory["t"] += 1
+        t, m, v = memory["t"], memory["m"], memory["v"]
+        m *= self.beta1
+        m += (1 - self.beta1) * grad
+        v *= self.beta2
+        v += (1 - self.beta2) * grad * grad
+        # lr * m_hat / (sqrt(v_hat) + eps), with the corrections drawn out of the arrays: fewer passes over them
+        size = np.sqrt(v)
+        size /= np.sqrt(1 - self.beta2**t).item()
+        size += self.eps
+        value -= (self.lr / (1 - self.beta1**t)) * m / size
+
+
+class AdamW(Adam):
+    """Adam with weight decay that does not pass through Adam's scaling: ``value -= lr * weight_decay * value``, then Adam's step.
+
+    Only weights decay, that is parameters of two axes or more; biases, gamma and beta are left alone. (PyTorch decays all that
+    it is given; there one leaves them out by parameter groups.) Source: Loshchilov and Hutter, 2019.
+    """
+
+    def __init__(self, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
+        super().__init__(lr, beta1, beta2, eps)
+        check_number("weight_decay", weight_decay, least=0)
+        self.weight_decay = float(weight_decay)
+
+    def update(self, value, grad, memory):
+        if value.ndim > 1:
+            value *= 1 - self.lr * self.weight_decay
+        super().update(value, grad, memory)

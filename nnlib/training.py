@@ -1,12 +1,14 @@
-"""The training loop."""
+"""The training loop: batches, early stopping, and `fit`."""
 
-import sys
+import copy
 import time
 import warnings
 
 import numpy as np
 
 from .arguments import all_finite, check_generator, check_number, check_whole
+from .history import History, Progress
+from .losses import l2 as add_l2
 from .network import forward_in_chunks
 
 
@@ -25,23 +27,40 @@ def batches(X, y, batch_size, rng):
     return ((X[rows], y[rows]) for rows in (order[i : i + batch_size] for i in range(0, len(X), batch_size)))
 
 
-class History(dict):
-    """What ``fit`` recorded: a dict from each quantity to a list with one number an epoch.
+class EarlyStopping:
+    """For ``fit``: stop when the validation loss has not fallen for ``patience`` epochs in a row, and put the best weights back.
 
-    It holds ``"loss"``, ``"lr"`` and ``"seconds"``; with validation data ``"validation_loss"``; and each metric under its name,
-    for the validation data with ``"validation_"`` before it.
+    An epoch counts as better if its validation loss is below the lowest so far by more than ``min_delta``. The weights (and the
+    state) of the best epoch are put back however training ends. Afterwards ``best_epoch`` (from 0, as an index into the
+    history) and ``best_loss`` say which it was.
+
+    Raises ValueError if ``patience`` is not a positive whole number or ``min_delta`` is negative.
     """
 
-    def table(self, every=1):
-        """The history as text: a line for every ``every``-th epoch (counted from 1) and the last, without the seconds."""
-        check_whole("every", every)
-        names = [name for name in self if name != "seconds"]
-        epochs = len(self["loss"])
-        lines = ["epoch  " + "  ".join(f"{name:>10}" for name in names)]
-        for i in range(epochs):
-            if (i + 1) % every == 0 or i == epochs - 1:
-                lines.append(f"{i + 1:5d}  " + "  ".join(f"{self[name][i]:>{max(10, len(name))}.4g}" for name in names))
-        return "\n".join(lines)
+    def __init__(self, patience, min_delta=0.0):
+        check_whole("patience", patience)
+        check_number("min_delta", min_delta, least=0)
+        self.patience = patience
+        self.min_delta = min_delta
+        self.begin()
+
+    def begin(self):
+        """Forget an earlier training."""
+        self.best_epoch, self.best_loss, self._best_layers = None, np.inf, None
+
+    def should_stop(self, epoch, loss, network):
+        """Look at an epoch's validation loss; True once the best is ``patience`` epochs ago."""
+        if loss < self.best_loss - self.min_delta:
+            self.best_epoch, self.best_loss = epoch, loss
+            self._best_layers = copy.deepcopy([(layer.params, layer.state) for layer in network.layers])
+        return epoch - self.best_epoch >= self.patience
+
+    def restore(self, network):
+        """Put the best weights and state back, in place, so that the optimizer still knows its parameters."""
+        for layer, kept in zip(network.layers, self._best_layers or []):
+            for now, best in zip((layer.params, layer.state), kept):
+                for key in now:
+                    now[key][...] = best[key]
 
 
 def fit(
@@ -55,6 +74,8 @@ def fit(
     batch_size=None,
     validation=None,
     schedule=None,
+    l2=0,
+    early_stopping=None,
     metrics=None,
     callback=None,
     rng=None,
@@ -70,6 +91,9 @@ def fit(
     - ``validation=(X, y)`` is measured after each epoch, in evaluation mode. The ``loss`` and the metrics on the training data are the mean
       over the epoch's examples as they were met, in training mode.
     - ``schedule``: ``f(epoch) -> lr``, epochs from 0; it sets the optimizer's rate before each epoch.
+    - ``l2``: the strength of a penalty on the weights, see ``nnlib.l2``. The recorded losses are without it, so that training and
+      validation can be compared.
+    - ``early_stopping``: an ``EarlyStopping``; it needs ``validation``.
     - ``metrics``: a dict from a name to ``f(outputs, targets)``, such as ``{"accuracy": accuracy}``.
     - ``callback(epoch, network, history)`` runs after each epoch.
     - ``progress=None`` shows a bar with the loss, ``False`` nothing, a number k prints a line every k epochs.
@@ -90,95 +114,69 @@ def fit(
                 "rng is missing; with a batch_size the examples are shuffled, so pass rng=np.random.default_rng(0)"
             )
         check_generator(rng)
+    check_number("l2", l2, least=0)
+    if early_stopping is not None:
+        if validation is None:
+            raise ValueError("validation is missing; early_stopping watches the loss on it, so pass validation=(X, y)")
+        early_stopping.begin()
     metrics = metrics or {}
     _check_metrics(metrics)
     measured = ["loss", *metrics]
     validated = [] if validation is None else [f"validation_{name}" for name in measured]
     history = History({name: [] for name in ["loss", "lr", *metrics, *validated, "seconds"]})
 
-    def diverged(value):
-        if np.isfinite(value):
-            return False
-        warnings.warn(
-            f"the loss is not finite in epoch {epoch + 1}, so training ends here; "
-            f"the usual cause is a learning rate that is too large (it is {optimizer.lr:g})",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-        return True
-
     # Far-off rates overflow: that is said once, in words, below, and not by NumPy in each operation.
-    with np.errstate(all="ignore"), _Progress(progress, epochs) as report:
+    with np.errstate(all="ignore"), Progress(progress, epochs) as report:
         for epoch in range(epochs):
             start = time.perf_counter()
             if schedule is not None:
                 rate = schedule(epoch)
                 check_number(f"schedule({epoch})", rate, least=0)
                 optimizer.lr = float(rate)
-            totals = dict.fromkeys(measured, 0.0)
-            for X_batch, y_batch in [(X, y)] if batch_size is None else batches(X, y, batch_size, rng):
-                outputs = network.forward(X_batch, training=True)
-                value, d_outputs = loss(outputs, y_batch)
-                if diverged(value):
-                    return history
-                network.backward(d_outputs)
-                optimizer.step(network.parameters())
-                share = len(X_batch) / len(X)
-                totals["loss"] += value * share
-                for name, metric in metrics.items():
-                    totals[name] += metric(outputs, y_batch) * share
-            record = {"loss": totals.pop("loss"), "lr": optimizer.lr, **totals}
+            data = [(X, y)] if batch_size is None else batches(X, y, batch_size, rng)
+            record = _train_epoch(network, loss, data, len(X), optimizer, l2, metrics)
             if validation is not None:
                 outputs = forward_in_chunks(network, validation[0])
                 record["validation_loss"] = loss(outputs, validation[1])[0]
-                if diverged(record["validation_loss"]):
-                    return history
                 record |= {f"validation_{name}": metric(outputs, validation[1]) for name, metric in metrics.items()}
-            record["seconds"] = time.perf_counter() - start
+            if not np.isfinite([record["loss"], record.get("validation_loss", 0.0)]).all():
+                warnings.warn(
+                    f"the loss is not finite in epoch {epoch + 1}, so training ends here; "
+                    f"the usual cause is a learning rate that is too large (it is {optimizer.lr:g})",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+                break
+            record |= {"lr": optimizer.lr, "seconds": time.perf_counter() - start}
             for name, value in record.items():
                 history[name].append(value)
             report.epoch(epoch, history)
             if callback is not None:
                 callback(epoch, network, history)
+            if early_stopping is not None and early_stopping.should_stop(epoch, record["validation_loss"], network):
+                break
+    if early_stopping is not None:
+        early_stopping.restore(network)
     return history
 
 
-class _Progress:
-    """How ``fit`` shows where it is: a bar, a line every few epochs, or nothing."""
-
-    def __init__(self, progress, epochs):
-        self.every = None
-        self.bar = None
-        if progress is None or progress is True:
-            self.bar = _bar(epochs)
-        elif progress is not False:
-            check_whole("progress", progress)
-            self.every = progress
-
-    def epoch(self, epoch, history):
-        if self.bar is not None:
-            self.bar.set_postfix_str(f"loss {history['loss'][-1]:.4g}", refresh=False)
-            self.bar.update()
-        elif self.every is not None and (epoch + 1) % self.every == 0:
-            values = [f"{name} {history[name][-1]:.4g}" for name in history if name not in ("lr", "seconds")]
-            print(f"epoch {epoch + 1:5d}  " + "  ".join(values))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        if self.bar is not None:
-            self.bar.close()
-
-
-def _bar(epochs):
-    """A bar of text, gone when it is done; not tqdm's widget, which a saved notebook shows as an error."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return None
-    in_notebook = "ipykernel" in sys.modules  # there, what goes to stderr looks like a warning
-    return tqdm(total=epochs, unit="epoch", leave=False, file=sys.stdout if in_notebook else sys.stderr)
+def _train_epoch(network, loss, data, n, optimizer, l2, metrics):
+    """A step for each batch; the means of loss and metrics over the n examples, as a dict."""
+    means = dict.fromkeys(["loss", *metrics], 0.0)
+    for X, y in data:
+        outputs = network.forward(X, training=True)
+        value, d_outputs = loss(outputs, y)
+        if not np.isfinite(value):
+            return {"loss": value}  # without a step: its gradient is no number either
+        network.backward(d_outputs)
+        if l2:
+            add_l2(network, l2)
+        optimizer.step(network.parameters())
+        share = len(X) / n
+        means["loss"] += value * share
+        for name, metric in metrics.items():
+            means[name] += metric(outputs, y) * share
+    return means
 
 
 def _check_lengths(X, y):

@@ -106,6 +106,7 @@ ORDER = [
     "network",
     "optimizers",
     "schedules",
+    "history",
     "training",
     "checks",
     "toys",

@@ -1,0 +1,210 @@
+"""Decision boundaries: what a classifier says at every point of the plane, as areas of colour, with the data on top.
+
+Classes differ by colour, and for who can't go by colour: areas by how light they are, with a line between them; points by
+shape, and by being filled or open. To readers these functions are ``plot.boundary``, ``plot.boundaries`` and so on.
+"""
+
+import math
+
+import numpy as np
+
+from .arguments import all_finite, check_whole
+from .style import COLORS, WIDTH, grid, pyplot
+
+AREAS = ["#a4cae4", "#fbe5d3", "#bcdccb", "#f4f0f7"]  # the classes' colours, light, and in grey of four kinds
+MARKERS = ["o", "^", "s", "D"]
+PROBABILITY = ["#4f97c9", "#c9cfd6", "#ffe9d3"]  # of class 1, at 0, a half and 1: lighter and lighter, also in grey
+LINE = "#333333"
+
+
+def boundary(predict, X, y, *, ax=None, probability=False, title=None, limits=None):
+    """Draw which class a classifier gives to each point of the plane, and the examples on top; returns the axes.
+
+    - ``predict``: a network or an estimator with a method ``predict``, or a function from points (M, 2) to labels (M,).
+    - ``X`` (N, 2), ``y`` (N,) labels, of at most four classes.
+    - ``probability=True`` draws how probable class 1 of two is, with a line at one half. It takes ``predict_proba``, or a function
+      from points to probabilities (M,).
+    - ``limits=((left, right), (bottom, top))``; without, the data and a margin of a tenth.
+
+    Without ``ax``, a figure of its own with a legend. Raises ValueError if X does not have two columns, lengths differ, or what
+    comes back is not a label for each point.
+    """
+    X, y = _check_data(X, y)
+    own = ax is None
+    if own:
+        _, ax = pyplot().subplots(figsize=(5.5, 4), layout="constrained")
+    shown = _draw(ax, predict, X, y, probability, limits)
+    if title is not None:
+        ax.set_title(title)
+    if own:
+        _explain(ax.figure, ax, shown, probability)
+    return ax
+
+
+def boundaries(panels, X=None, y=None, *, columns=3, probability=False):
+    """Draw several boundaries as small multiples; returns the axes.
+
+    ``panels`` is a dict from a title to a predictor, as ``boundary`` takes it, all on the same X and y, or to
+    ``(predictor, X, y)`` where each has data of its own.
+    """
+    if not panels:
+        raise ValueError("panels is empty; it must be a dict from titles to predictors")
+    check_whole("columns", columns)
+    columns = min(columns, len(panels))
+    axes = grid(len(panels), columns, height=0.93 * WIDTH / columns if columns > 1 else 4)
+    for i, (ax, (title, panel)) in enumerate(zip(axes, panels.items())):
+        own = isinstance(panel, tuple)
+        predict, *data = panel if own else (panel, X, y)
+        shown = _draw(ax, predict, *_check_data(*data), probability)
+        ax.set_title(title)
+        if not own:  # the axes are all the same: their numbers stand at the edges
+            ax.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(panels))
+            ax.set_ylabel(ax.get_ylabel() if i % columns == 0 else "")
+            ax.set_xlabel(ax.get_xlabel() if i + columns >= len(panels) else "")
+    _explain(ax.figure, list(axes), shown, probability)
+    return axes
+
+
+def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
+    """Draw how a boundary moves: a panel for each snapshot, all in one picture of equal cells; returns the axes.
+
+    ``snapshots`` is a dict from the epoch to a copy of the network as it was then. A callback of ``fit`` makes it:
+    ``snapshots[epoch + 1] = copy.deepcopy(network)``.
+
+    The website shows one cell of the picture at a time, with a slider. So each cell is complete, with its own axes and labels, and
+    every cell has the same size.
+    """
+    X, y = _check_data(X, y)
+    check_whole("columns", columns)
+    if not snapshots:
+        raise ValueError("snapshots is empty; it must be a dict from epochs to copies of the network")
+    seen = {}
+    for epoch, network in snapshots.items():
+        if id(network) in seen:
+            raise ValueError(
+                f"snapshots has one and the same network under {seen[id(network)]} and {epoch}; keep copy.deepcopy(network)"
+            )
+        seen[id(network)] = epoch
+    rows = math.ceil(len(snapshots) / columns)
+    cell = WIDTH / columns
+    left, bottom, right, top = 0.37, 0.36, 0.06, 0.22  # inches around the axes in each cell
+    figure = pyplot().figure(figsize=(WIDTH, cell * rows), layout="none")
+    axes = np.empty(len(snapshots), dtype=object)
+    for i, (epoch, network) in enumerate(snapshots.items()):
+        x0, y0 = i % columns * cell + left, (rows - 1 - i // columns) * cell + bottom
+        size = np.array([x0, y0, cell - left - right, cell - bottom - top]) / [WIDTH, cell * rows, WIDTH, cell * rows]
+        ax = axes[i] = figure.add_axes(size)
+        _draw(ax, network, X, y, probability)
+        ax.set_title(f"epoch {epoch}", fontsize=9, pad=3)
+        ax.tick_params(labelsize=7, pad=1.5, length=2.5)
+        ax.locator_params(nbins=4)
+        ax.set_xlabel(ax.get_xlabel(), fontsize=8, labelpad=0.5)
+        ax.set_ylabel(ax.get_ylabel(), fontsize=8, labelpad=0)
+    return axes
+
+
+def _check_data(X, y):
+    X, y = np.asarray(X), np.asarray(y)
+    if X.ndim != 2 or X.shape[1] != 2 or len(X) == 0:
+        raise ValueError(f"X has shape {X.shape}; a boundary is drawn over two columns, (N, 2)")
+    if X.dtype.kind not in "iufb" or not all_finite(X):
+        raise ValueError("X holds something that is not a finite number")
+    if y.shape not in ((len(X),), (len(X), 1)):
+        raise ValueError(f"y has shape {y.shape}; it must have a label for each of the {len(X)} rows of X")
+    return X, y.reshape(-1)
+
+
+def _ask(predict, method, points):
+    """What a predictor says about points (M, 2): an object by its method, or a plain function."""
+    answer = getattr(predict, method, predict)
+    if isinstance(predict, type) or not callable(answer):
+        kind = f"the class {predict.__name__}" if isinstance(predict, type) else f"a {type(predict).__name__}"
+        raise ValueError(f"predict is {kind}; it must have a method {method}, or be a function of points (M, 2)")
+    return np.asarray(answer(points))
+
+
+def _draw(ax, predict, X, y, probability, limits=None):
+    """The area, the line and the points of one panel; returns the image."""
+    from matplotlib.colors import LinearSegmentedColormap, ListedColormap
+
+    if limits is None:
+        low, high = X.min(axis=0), X.max(axis=0)
+        margin = np.where(high > low, 0.1 * (high - low), 1)
+        limits = np.transpose([low - margin, high + margin])
+    (left, right), (bottom, top) = limits
+    width = ax.get_position().width * ax.figure.get_figwidth()
+    steps = 300 if width > 2.5 else 200
+    # The points are the middles of small cells, so that colours lie where they belong.
+    x1 = left + (np.arange(steps) + 0.5) / steps * (right - left)
+    x2 = bottom + (np.arange(steps) + 0.5) / steps * (top - bottom)
+    points = np.column_stack([axis.ravel() for axis in np.meshgrid(x1, x2)])
+
+    if probability:
+        values = _probabilities(predict, points, y).reshape(steps, steps)
+        classes = np.unique(y)
+        cmap, ends = LinearSegmentedColormap.from_list("probability", PROBABILITY), (0, 1)
+        lines = [values] if values.min() < 0.5 < values.max() else []
+    else:
+        labels = _labels(predict, points)
+        classes = np.unique(np.concatenate([y, labels]))
+        if len(classes) > len(AREAS):
+            raise ValueError(
+                f"y and the predictions hold {len(classes)} different values; a boundary shows at most {len(AREAS)} classes "
+                "(a function must return labels, not logits)"
+            )
+        values = np.searchsorted(classes, labels).reshape(steps, steps)
+        cmap, ends = ListedColormap(AREAS), (-0.5, len(AREAS) - 0.5)
+        present = np.unique(values)
+        lines = [values == k for k in present[1:]]  # one line less than there are areas
+    image = ax.imshow(
+        values,
+        extent=(left, right, bottom, top),
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+        cmap=cmap,
+        vmin=ends[0],
+        vmax=ends[1],
+        zorder=0,
+    )
+    for line in lines:
+        ax.contour(x1, x2, line, [0.5], colors=LINE, linewidths=1.2, zorder=1)
+    for k, label in enumerate(classes):
+        look = {"color": COLORS[k], "edgecolor": "white"} if k % 2 == 0 else {"color": "white", "edgecolor": COLORS[k]}
+        size = np.clip(6 * width, 7, 24)
+        edge = {"linewidth": 0.5 if k % 2 == 0 else 0.9}
+        ax.scatter(*X[y == label].T, s=size, marker=MARKERS[k], label=f"class {label}", zorder=2, **look, **edge)
+    ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="$x_1$", ylabel="$x_2$")
+    ax.grid(False)
+    return image
+
+
+def _labels(predict, points):
+    labels = _ask(predict, "predict", points)
+    if labels.shape != (len(points),):
+        raise ValueError(
+            f"predict gave shape {labels.shape} for {len(points)} points; it must give a label for each, (M,)"
+        )
+    return labels
+
+
+def _probabilities(predict, points, y):
+    p = _ask(predict, "predict_proba", points)
+    if p.shape == (len(points), 2):
+        p = p[:, 1]
+    if p.shape != (len(points),) or len(np.unique(y)) > 2:
+        raise ValueError(
+            f"predict gave shape {p.shape} for {len(points)} points and y holds {len(np.unique(y))} classes; "
+            "probability=True needs the probability of class 1 of two, (M,) or (M, 2)"
+        )
+    return p
+
+
+def _explain(figure, axes, image, probability):
+    """What the colours and the markers mean, beside the axes."""
+    if probability:
+        figure.colorbar(image, ax=axes, label="probability of class 1", ticks=[0, 0.25, 0.5, 0.75, 1], aspect=30)
+    handles = {}
+    for ax in figure.axes:
+        handles |= {text: handle for handle, text in zip(*ax.get_legend_handles_labels())}
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles))

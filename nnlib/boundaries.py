@@ -13,7 +13,7 @@ from .style import COLORS, WIDTH, grid, pyplot
 
 AREAS = ["#a4cae4", "#fbe5d3", "#bcdccb", "#f4f0f7"]  # the classes' colours, light, and in grey of four kinds
 MARKERS = ["o", "^", "s", "D"]
-PROBABILITY = ["#4f97c9", "#c9cfd6", "#ffe9d3"]  # of class 1, at 0, a half and 1: lighter and lighter, also in grey
+PROBABILITY = ["#6aa9d6", "#cfd4da", "#ffe9d3"]  # of class 1, at 0, a half and 1: lighter and lighter, also in grey
 LINE = "#333333"
 
 
@@ -51,7 +51,7 @@ def boundaries(panels, X=None, y=None, *, columns=3, probability=False):
         raise ValueError("panels is empty; it must be a dict from titles to predictors")
     check_whole("columns", columns)
     columns = min(columns, len(panels))
-    axes = grid(len(panels), columns, height=0.93 * WIDTH / columns if columns > 1 else 4)
+    axes = grid(len(panels), columns, height=min(WIDTH / columns + 0.1, 4))
     for i, (ax, (title, panel)) in enumerate(zip(axes, panels.items())):
         own = isinstance(panel, tuple)
         predict, *data = panel if own else (panel, X, y)
@@ -88,7 +88,9 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
     rows = math.ceil(len(snapshots) / columns)
     cell = WIDTH / columns
     left, bottom, right, top = 0.37, 0.36, 0.06, 0.22  # inches around the axes in each cell
-    figure = pyplot().figure(figsize=(WIDTH, cell * rows), layout="none")
+    # Half again the usual pixels, since the slider shows a cell at twice its size.
+    figure = pyplot().figure(figsize=(WIDTH, cell * rows), dpi=150, layout="constrained")
+    figure.set_layout_engine("none")  # off for good; with layout="none" above, saving would put the style's layout back
     axes = np.empty(len(snapshots), dtype=object)
     for i, (epoch, network) in enumerate(snapshots.items()):
         x0, y0 = i % columns * cell + left, (rows - 1 - i // columns) * cell + bottom
@@ -100,6 +102,11 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
         ax.locator_params(nbins=4)
         ax.set_xlabel(ax.get_xlabel(), fontsize=8, labelpad=0.5)
         ax.set_ylabel(ax.get_ylabel(), fontsize=8, labelpad=0)
+    # Long numbers on the axis need more room at the left, the same in every cell.
+    shift = max(0.05 - axes[0].get_tightbbox().x0 / figure.dpi, 0) / WIDTH
+    for ax in axes:
+        x0, y0, width, height = ax.get_position().bounds
+        ax.set_position([x0 + shift, y0, width - shift, height])
     return axes
 
 
@@ -133,7 +140,7 @@ def _draw(ax, predict, X, y, probability, limits=None):
         limits = np.transpose([low - margin, high + margin])
     (left, right), (bottom, top) = limits
     width = ax.get_position().width * ax.figure.get_figwidth()
-    steps = 300 if width > 2.5 else 200
+    steps = 400 if width > 2.5 else 300
     # The points are the middles of small cells, so that colours lie where they belong.
     x1 = left + (np.arange(steps) + 0.5) / steps * (right - left)
     x2 = bottom + (np.arange(steps) + 0.5) / steps * (top - bottom)
@@ -149,31 +156,23 @@ def _draw(ax, predict, X, y, probability, limits=None):
         classes = np.unique(np.concatenate([y, labels]))
         if len(classes) > len(AREAS):
             raise ValueError(
-                f"y and the predictions hold {len(classes)} different values; a boundary shows at most {len(AREAS)} classes "
-                "(a function must return labels, not logits)"
+                f"y and the predictions hold {len(classes)} different values; a boundary shows at most {len(AREAS)} "
+                "classes (a function must return labels, not logits)"
             )
         values = np.searchsorted(classes, labels).reshape(steps, steps)
         cmap, ends = ListedColormap(AREAS), (-0.5, len(AREAS) - 0.5)
         present = np.unique(values)
         lines = [values == k for k in present[1:]]  # one line less than there are areas
-    image = ax.imshow(
-        values,
-        extent=(left, right, bottom, top),
-        origin="lower",
-        aspect="auto",
-        interpolation="nearest",
-        cmap=cmap,
-        vmin=ends[0],
-        vmax=ends[1],
-        zorder=0,
-    )
+    place = {"extent": (left, right, bottom, top), "origin": "lower", "aspect": "auto", "zorder": 0}
+    image = ax.imshow(values, cmap=cmap, vmin=ends[0], vmax=ends[1], interpolation="nearest", **place)
     for line in lines:
         ax.contour(x1, x2, line, [0.5], colors=LINE, linewidths=1.2, zorder=1)
+    size = np.clip(6 * width, 7, 24)
     for k, label in enumerate(classes):
-        look = {"color": COLORS[k], "edgecolor": "white"} if k % 2 == 0 else {"color": "white", "edgecolor": COLORS[k]}
-        size = np.clip(6 * width, 7, 24)
-        edge = {"linewidth": 0.5 if k % 2 == 0 else 0.9}
-        ax.scatter(*X[y == label].T, s=size, marker=MARKERS[k], label=f"class {label}", zorder=2, **look, **edge)
+        filled = {"color": COLORS[k], "edgecolor": "white", "linewidth": 0.5}
+        opened = {"color": "white", "edgecolor": COLORS[k], "linewidth": 0.9}
+        look = opened if k % 2 else filled
+        ax.scatter(*X[y == label].T, s=size, marker=MARKERS[k], label=f"class {label}", zorder=2, **look)
     ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="$x_1$", ylabel="$x_2$")
     ax.grid(False)
     return image
@@ -182,9 +181,7 @@ def _draw(ax, predict, X, y, probability, limits=None):
 def _labels(predict, points):
     labels = _ask(predict, "predict", points)
     if labels.shape != (len(points),):
-        raise ValueError(
-            f"predict gave shape {labels.shape} for {len(points)} points; it must give a label for each, (M,)"
-        )
+        raise ValueError(f"predict gave shape {labels.shape} for {len(points)} points; it must give each a label, (M,)")
     return labels
 
 

@@ -32,7 +32,6 @@ def gradient_check(network, loss, X, y, *, training=False, l2=0, step=1e-5):
     probe = copy.deepcopy(network)
     _, d_outputs = loss(probe.forward(X, training=training), y)
     analytic = {"input": probe.backward(d_outputs, needs_input=True)}
-    add_l2(probe, l2)
     analytic |= {name: grad for name, _, grad in probe.parameters()}
     shapes = {"input": X.shape} | {name: value.shape for name, value, _ in probe.parameters()}
     for name, shape in shapes.items():
@@ -40,6 +39,8 @@ def gradient_check(network, loss, X, y, *, training=False, l2=0, step=1e-5):
             raise ValueError(
                 f"the gradient of {name} has shape {np.shape(analytic[name])}; it must be {shape}, as {name} itself"
             )
+    add_l2(probe, l2)
+    analytic |= {name: grad for name, _, grad in probe.parameters()}
 
     def loss_after(name, index, change):
         moved, moved_X = copy.deepcopy(network), X.copy()
@@ -92,15 +93,15 @@ def gradient_report(network, lr=1.0):
             remark = "vanishing"
         elif mean > last * 1000:
             remark = "exploding"
-        with np.errstate(divide="ignore", invalid="ignore"):  # weights that are all zero
-            ratio = float(lr * np.linalg.norm(grad) / np.linalg.norm(W))
+        with np.errstate(all="ignore"):  # gradients that are not finite, weights that are all zero
+            spread, ratio = float(grad.std()), float(lr * np.linalg.norm(grad) / np.linalg.norm(W))
         rows.append(
             {
                 "name": f"{i}.W",
                 "layer": type(layer).__name__,
                 "mean": mean,
                 "max": float(np.abs(grad).max()),
-                "spread": float(grad.std()),
+                "spread": spread,
                 "ratio": ratio,
                 "remark": remark,
             }

@@ -1,5 +1,7 @@
 """The layers between the activations: dense, and what keeps training well-behaved."""
 
+import math
+
 import numpy as np
 
 from .arguments import check_floats, check_generator, check_number, check_whole
@@ -50,7 +52,7 @@ class Flatten(Layer):
 
     def forward(self, x, training=False):
         self._keep(x.shape)
-        return x.reshape(len(x), -1)
+        return x.reshape(len(x), math.prod(x.shape[1:]))
 
     def backward(self, d_out, needs_input=True):
         (shape,) = self._recall()

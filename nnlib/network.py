@@ -70,7 +70,8 @@ class Network:
         """
         for layer in reversed(self.layers[1:]):
             d_out = layer.backward(d_out)
-        return self.layers[0].backward(d_out, needs_input=needs_input)
+        d_X = self.layers[0].backward(d_out, needs_input=needs_input)
+        return d_X if needs_input else None
 
     def parameters(self):
         """Yield ``(name, value, grad)`` for every parameter, with names such as ``"0.W"``: layer 0, parameter W."""
@@ -94,7 +95,7 @@ class Network:
             shapes = ", ".join(f"{key} {value.shape}" for key, value in layer.params.items())
             count = sum(value.size for value in layer.params.values())
             total += count
-            lines.append(f"{i} {type(layer).__name__:<12}{shapes or '-':<32}{count:>10,d}")
+            lines.append(f"{f'{i} {type(layer).__name__}':<14}{shapes or '-':<32}{count:>10,d}")
         return "\n".join([*lines, f"{'in all':<46}{total:>10,d}"])
 
     def save(self, path):
@@ -103,7 +104,7 @@ class Network:
         if path.suffix != ".npz":
             raise ValueError(f"path is {str(path)!r}; its name must end in .npz")
         arrays = {name: array for name, array, _ in self._arrays()}
-        plan = json.dumps([[type(layer).__name__, layer.config] for layer in self.layers])
+        plan = json.dumps([[type(layer).__name__, layer.config] for layer in self.layers], default=int)
         beside = path.with_name(f".{path.name}.partial")
         try:
             with open(beside, "wb") as file:
@@ -118,17 +119,18 @@ class Network:
 
         Raises FileNotFoundError, or ValueError if the file does not hold a network of nnlib's layers.
         """
-        try:
-            with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-                network = cls([_make_layer(name, config) for name, config in json.loads(str(file["layers"]))])
+        rng = np.random.default_rng(0)  # one for all, or two layers of dropout would draw the same masks
+        with open(path, "rb") as opened:
+            try:
+                file = np.load(opened, allow_pickle=False)
+                network = cls([_make_layer(name, config, rng) for name, config in json.loads(str(file["layers"]))])
                 for name, array, holder in network._arrays():
-                    if file[name].shape != array.shape:
-                        raise ValueError(f"{name} has shape {file[name].shape}, not {array.shape}")
-                    holder[name.split(".")[-1]] = file[name]
-        except OSError:
-            raise
-        except Exception as error:  # a file of something else raises any of a dozen kinds
-            raise ValueError(f"{path} does not hold a network ({type(error).__name__}: {error})") from error
+                    found = file[name]
+                    if found.shape != array.shape or found.dtype.kind != "f":
+                        raise ValueError(f"{name} is {found.dtype} {found.shape}, not floats {array.shape}")
+                    holder[name.split(".")[-1]] = found
+            except Exception as error:  # a file of something else raises any of a dozen kinds
+                raise ValueError(f"{path} does not hold a network ({type(error).__name__}: {error})") from error
         for layer in network.layers:
             layer.grads = {key: np.zeros_like(value) for key, value in layer.params.items()}
         return network
@@ -141,10 +143,11 @@ class Network:
                     yield f"{i}.{key}", array, holder
 
 
-def _make_layer(name, config):
-    kind = next(kind for kind in Layer.__subclasses__() if kind.__name__ == name)
-    needs_rng = "rng" in inspect.signature(kind).parameters
-    return kind(**config, rng=np.random.default_rng(0)) if needs_rng else kind(**config)
+def _make_layer(name, config, rng):
+    kind = next((kind for kind in Layer.__subclasses__() if kind.__name__ == name), None)
+    if kind is None:
+        raise ValueError(f"there is no layer {name}")
+    return kind(**config, rng=rng) if "rng" in inspect.signature(kind).parameters else kind(**config)
 
 
 def forward_in_chunks(network, X, rows=1000):

@@ -1,70 +1,25 @@
-"""The course's figures: one style, and the pictures that several chapters draw.
-
-Curves differ by colour and by dash, so that they can be told apart in grey and by the colour-blind. Figures bring their own
-white ground, and so look the same on a light and on a dark page.
-"""
-
-import math
-import sys
+"""The pictures that the chapters draw. Their style is set by ``plot.use_course_style()``; see style.py."""
 
 import numpy as np
 
-from .arguments import import_package
+from .arguments import check_whole, import_package
+from .boundaries import boundaries, boundary, boundary_through_training
+from .style import COLORS, WIDTH, grid, pyplot, use_course_style
 
-# Seven colours that people with any colour vision can tell apart (Okabe and Ito, 2008), darkest first.
-COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-DASHES = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1)), (0, (8, 2)), (0, (2, 2))]
-WIDTH = 7.5  # inches: the width of the text on the website
-
-
-def _pyplot():
-    return import_package("matplotlib.pyplot", "matplotlib")
-
-
-def use_course_style():
-    """Draw all figures from here on in the course's style; in a notebook also at twice the pixels, for sharp screens."""
-    plt = _pyplot()
-    from cycler import cycler
-
-    plt.rcParams.update(
-        {
-            "figure.figsize": (WIDTH, 3.2),
-            "figure.dpi": 100,
-            "figure.constrained_layout.use": True,
-            "figure.facecolor": "white",
-            "savefig.facecolor": "white",
-            "font.size": 10,
-            "axes.titlesize": 10.5,
-            "axes.prop_cycle": cycler(color=COLORS) + cycler(linestyle=DASHES),
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "axes.axisbelow": True,
-            "grid.color": "#dddddd",
-            "grid.linewidth": 0.6,
-            "lines.linewidth": 1.8,
-            "legend.frameon": False,
-            "image.cmap": "gray",
-        }
-    )
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell is not None and "ipykernel" in sys.modules:  # in a notebook
-        from matplotlib_inline.config import InlineBackend
-
-        inline = InlineBackend.instance(parent=shell)
-        inline.figure_formats = {"retina"}
-        inline.print_figure_kwargs = {
-            "bbox_inches": None
-        }  # not cropped: figures of one size have one width on the page
-
-
-def _grid(panels, columns, width=WIDTH, height=1.9):
-    """A figure of small multiples: the axes of ``panels`` panels in rows of ``columns``, those left over removed."""
-    rows = math.ceil(panels / columns)
-    _, axes = _pyplot().subplots(rows, columns, figsize=(width, height * rows), squeeze=False)
-    for ax in axes.flat[panels:]:
-        ax.remove()
-    return axes.flat[:panels]
+__all__ = [
+    "use_course_style",
+    "activations",
+    "history",
+    "boundary",
+    "boundaries",
+    "boundary_through_training",
+    "confusion",
+    "schedules",
+    "gradient_flow",
+    "images",
+    "filters",
+    "masks",
+]
 
 
 def activations(table, limit=4, columns=3):
@@ -73,7 +28,7 @@ def activations(table, limit=4, columns=3):
     ``table`` is a dict from a name to ``(function, derivative)``, each of which takes an array; drawn from -limit to limit.
     """
     z = np.linspace(-limit, limit, 801)
-    axes = _grid(len(table), columns)
+    axes = grid(len(table), columns)
     for ax, (name, (function, derivative)) in zip(axes, table.items()):
         (solid,) = ax.plot(z, function(z))
         (dashed,) = ax.plot(z, derivative(z))
@@ -88,7 +43,7 @@ def history(record, quantities=("loss",), labels=None):
     ``labels`` replaces the words "training" and "validation" in the legend, for instance by ("training", "test").
     """
     train_label, validation_label = labels or ("training", "validation")
-    axes = _grid(len(quantities), len(quantities), height=3.0)
+    axes = grid(len(quantities), len(quantities), height=3.0)
     for ax, name in zip(axes, quantities):
         epochs = np.arange(1, len(record[name]) + 1)
         ax.plot(epochs, record[name], label=train_label)
@@ -100,13 +55,101 @@ def history(record, quantities=("loss",), labels=None):
     return axes
 
 
+def schedules(table, epochs):
+    """Draw learning rates against the epoch, a curve each; returns the axes.
+
+    ``table`` is a dict from a name to a schedule, ``f(epoch) -> rate``, which is asked for the epochs 0 to ``epochs - 1``.
+    """
+    check_whole("epochs", epochs)
+    _, ax = pyplot().subplots()
+    for name, schedule in table.items():
+        # A rate holds for its whole epoch, from its number to the next.
+        rates = [schedule(epoch) for epoch in range(epochs)]
+        ax.plot(range(epochs + 1), [*rates, rates[-1]], drawstyle="steps-post", label=name)
+    ax.set(xlabel="epoch, counted from 0", ylabel="learning rate", ylim=(0, None))
+    ax.legend()
+    return ax
+
+
+def confusion(targets, predicted, labels=None):
+    """Draw how often examples of each class (a row) were taken for each class (a column), as counted by scikit-learn.
+
+    ``targets`` and ``predicted`` are labels (N,). ``labels`` gives names to the classes 0, 1, ...; without it, the values that
+    occur are the names. A cell is the darker, the larger its share of the row (on a root scale, so that few mistakes show).
+    """
+    metrics = import_package("sklearn.metrics", "scikit-learn")
+    plt = pyplot()
+    targets, predicted = np.asarray(targets), np.asarray(predicted)
+    if targets.ndim != 1 or predicted.shape != targets.shape or len(targets) == 0:
+        raise ValueError(
+            f"targets has shape {targets.shape}, predicted {predicted.shape}; both must be labels, (N,) and as many"
+        )
+    classes = np.unique(np.concatenate([targets, predicted]))
+    if labels is not None:
+        if not np.isin(classes, np.arange(len(labels))).all():
+            raise ValueError(
+                f"labels names the classes 0 to {len(labels) - 1}; the classes here are {classes.tolist()}"
+            )
+        classes = np.arange(len(labels))
+    names = classes if labels is None else labels
+    counts = metrics.confusion_matrix(targets, predicted, labels=classes)
+    shade = np.sqrt(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+    size = min(max(2.2 + 0.38 * len(classes), 4), WIDTH)
+    _, ax = plt.subplots(figsize=(size, size))
+    ax.imshow(shade, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(counts):
+        color = "white" if shade[row, column] > 0.6 else "black" if count else "#707070"
+        ax.text(column, row, count, ha="center", va="center", color=color, fontsize=9)
+    ax.set(xlabel="predicted class", ylabel="true class")
+    longest = max(len(str(name)) for name in names)
+    ax.set_xticks(range(len(classes)), names, rotation=90 if longest > 30 / len(names) else 0)
+    ax.set_yticks(range(len(classes)), names)
+    ax.tick_params(length=0)
+    ax.grid(False)
+    return ax
+
+
+def gradient_flow(report):
+    """Draw the gradients that ``gradient_report`` found, from the first layer to the last; returns the two axes.
+
+    Left the mean, the spread and the maximum of each weight's gradient, right the step over the weight, all on scales of powers
+    of ten. What has no place there (0, NaN, infinity) is written at the bottom. Remarks stand under the weight's name.
+    """
+    if not report:
+        raise ValueError("report is empty; it must come from gradient_report(network)")
+    _, axes = pyplot().subplots(1, 2, figsize=(WIDTH, 3.4), width_ratios=[3, 2])
+    places = np.arange(len(report))
+    names = [row["name"] for row in report]
+    remarked = [f"{row['name']}\n{row['remark']}".rstrip() for row in report]
+    for ax, words, quantities in zip(axes, (remarked, names), (("mean", "spread", "max"), ("ratio",))):
+        sizes = [row[quantity] for row in report for quantity in quantities]
+        powers = np.log10([size for size in sizes if 0 < size < np.inf] or [1])
+        for i, quantity in enumerate(quantities):
+            values = np.array([row[quantity] for row in report])
+            fits = np.isfinite(values) & (values > 0)
+            drawn = np.where(fits, values, np.nan)  # a gap where there is nothing to draw
+            (line,) = ax.plot(places, drawn, marker="o^s"[i], markersize=5, linewidth=1.2, label=quantity)
+            for place in places[~fits]:
+                where = {"transform": ax.get_xaxis_transform(), "ha": "center", "color": line.get_color()}
+                ax.text(place, 0.02 + 0.07 * i, f"{values[place]:g}", **where)
+        low, high = np.floor(powers.min()), np.ceil(powers.max())  # whole powers of ten, with room for the markers
+        ax.set(yscale="log", ylim=(0.8 * 10**low, 1.25 * 10 ** max(high, low + 1)), xlim=(-0.5, len(report) - 0.5))
+        ax.yaxis.set_minor_formatter("")
+        ax.set_xticks(places, words, rotation=90 if len(report) > 6 else 0, fontsize=8)
+        ax.set_xlabel("weight, first layer on the left")
+    axes[0].set_ylabel("gradient (absolute value)")
+    axes[1].set_ylabel("step / weight")
+    axes[0].legend()
+    return axes
+
+
 def images(rows, shape, titles=None, columns=10, limits=(0, 1), cmap="gray_r"):
     """Draw rows of numbers as pictures of ``shape`` (height, width), in a grid, with a title each if given.
 
     ``limits`` are the numbers that the two ends of the colours stand for, the same in every picture.
     """
     width = WIDTH / columns
-    axes = _grid(len(rows), columns, height=width * shape[0] / shape[1] + (0.25 if titles is not None else 0.05))
+    axes = grid(len(rows), columns, height=width * shape[0] / shape[1] + (0.25 if titles is not None else 0.05))
     for i, ax in enumerate(axes):
         ax.imshow(np.reshape(rows[i], shape), cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="nearest")
         ax.set_axis_off()
@@ -122,3 +165,20 @@ def filters(W, shape, columns=8):
     """
     limit = np.quantile(np.abs(W), 0.99)
     return images(W.T, shape, columns=columns, limits=(-limit, limit), cmap="PuOr")
+
+
+def masks(mask, shape, columns=8):
+    """Draw each row of dropout masks (N, H) as a picture of ``shape``: blue where a unit is kept, white where it is dropped."""
+    pyplot()
+    from matplotlib.colors import ListedColormap
+
+    mask = np.atleast_2d(mask)
+    if mask.shape[1] != shape[0] * shape[1]:
+        raise ValueError(f"mask has {mask.shape[1]} units in a row; a picture of {shape} takes {shape[0] * shape[1]}")
+    axes = images(mask != 0, shape, columns=columns, cmap=ListedColormap(["white", COLORS[0]]))
+    for ax in axes:
+        ax.set(xticks=[], yticks=[])
+        ax.set_axis_on()  # a frame, so that white units at the border are seen
+        for side in ax.spines.values():
+            side.set_visible(True)
+    return axes

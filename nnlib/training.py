@@ -31,7 +31,8 @@ class EarlyStopping:
     """For ``fit``: stop when the validation loss has not fallen for ``patience`` epochs in a row, and put the best weights back.
 
     An epoch counts as better if its validation loss is below the lowest so far by more than ``min_delta``. The weights (and the
-    state) of the best epoch are put back however training ends. Afterwards ``best_epoch`` (from 0, as an index into the
+    state) of the best epoch are put back when training ends, also after the last epoch or a loss that is not finite; if you
+    interrupt it, ``restore(network)`` does so. Afterwards ``best_epoch`` (from 0, as an index into the
     history) and ``best_loss`` say which it was.
 
     Raises ValueError if ``patience`` is not a positive whole number or ``min_delta`` is negative.
@@ -101,11 +102,13 @@ def fit(
     Raises ValueError for data, sizes and labels that do not fit. If the loss stops being finite, training ends with a
     RuntimeWarning that names the epoch, and the history up to there comes back.
     """
+    _check_object("loss", loss, "__call__", "SoftmaxCrossEntropy()")
     X, y = _check_data(network, loss, X, y, "X", "y")
     if validation is not None:
         if not isinstance(validation, (tuple, list)) or len(validation) != 2:
             raise ValueError(f"validation is a {type(validation).__name__}; it must be a pair (X, y)")
         validation = _check_data(network, loss, *validation, "validation's X", "validation's y")
+    _check_object("optimizer", optimizer, "step", "SGD(0.1)")
     check_whole("epochs", epochs)
     if batch_size is not None:
         check_whole("batch_size", batch_size)
@@ -115,7 +118,10 @@ def fit(
             )
         check_generator(rng)
     check_number("l2", l2, least=0)
+    if schedule is not None:
+        _check_object("schedule", schedule, "__call__", "cosine_decay(0.1, 100)")
     if early_stopping is not None:
+        _check_object("early_stopping", early_stopping, "should_stop", "EarlyStopping(10)")
         if validation is None:
             raise ValueError("validation is missing; early_stopping watches the loss on it, so pass validation=(X, y)")
         early_stopping.begin()
@@ -184,6 +190,11 @@ def _check_lengths(X, y):
         raise ValueError(f"X has shape {X.shape}; it must hold at least one example")
     if y.ndim == 0 or len(X) != len(y):
         raise ValueError(f"y has shape {y.shape}; it must have a row for each of the {len(X)} examples of X")
+
+
+def _check_object(name, value, method, example):
+    if isinstance(value, type) or not hasattr(value, method):  # the class itself: its brackets are easily forgotten
+        raise ValueError(f"{name} is {value!r}; it must be something like {example}")
 
 
 def _check_metrics(metrics):

@@ -111,6 +111,8 @@ ORDER = [
     "checks",
     "toys",
     "data",
+    "style",
+    "boundaries",
     "plot",
     "__init__",
 ]

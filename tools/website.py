@@ -90,6 +90,14 @@ def describe_page(app, pagename, templatename, context, doctree):
     context["body"] = re.sub(size, r'width="\1" height="\2"', context["body"])
 
 
+def offer_slider(app, pagename, templatename, context, doctree):
+    """Pages with a cell tagged slider-4x3 get the script that shows its figure one panel at a time."""
+    if doctree and any(
+        name.startswith("tag_slider-") for cell in doctree.findall(nodes.container) for name in cell["classes"]
+    ):
+        app.add_js_file("slider.js", loading_method="defer")
+
+
 def write_start_page(app, exception):
     """The site's address leads to its first page; without this, through a page with no title and no link."""
     if exception is None and app.builder.format == "html":
@@ -112,6 +120,7 @@ def setup(app):
     for mark in (mark_callouts, mark_captions, mark_cards, keep_formulas_whole, keep_short_code_whole):
         app.connect("doctree-read", mark)
     app.connect("html-page-context", describe_page)
+    app.connect("html-page-context", offer_slider)
     app.connect("build-finished", write_start_page)
     # Pages that were read by another version of this file are read again.
     version = zlib.crc32(Path(__file__).read_bytes())

@@ -1,4 +1,4 @@
-"""Real images of digits: scikit-learn's small ones, and MNIST, which is downloaded once and verified."""
+"""Real data: scikit-learn's irises and small digits, and MNIST, which is downloaded once and verified."""
 
 import contextlib
 import hashlib

@@ -74,7 +74,7 @@ class SoftmaxCrossEntropy:
         d_outputs = e / total
         d_outputs[rows, y] -= 1
         d_outputs /= len(z)
-        return float(per_example.mean(dtype=np.float64)), d_outputs
+        return float(per_example.sum(dtype=np.float64)) / len(z), d_outputs
 
 
 class MeanSquaredError:

@@ -1,6 +1,7 @@
 """The training loop: batches, early stopping, and `fit`."""
 
 import copy
+import math
 import time
 import warnings
 
@@ -24,7 +25,8 @@ def batches(X, y, batch_size, rng):
     check_whole("batch_size", batch_size)
     check_generator(rng)
     order = rng.permutation(len(X))
-    return ((X[rows], y[rows]) for rows in (order[i : i + batch_size] for i in range(0, len(X), batch_size)))
+    parts = (order[i : i + batch_size] for i in range(0, len(X), batch_size))
+    return ((X.take(rows, axis=0), y[rows]) for rows in parts)  # X[rows], a little faster
 
 
 class EarlyStopping:
@@ -172,7 +174,7 @@ def _train_epoch(network, loss, data, n, optimizer, l2, metrics):
     for X, y in data:
         outputs = network.forward(X, training=True)
         value, d_outputs = loss(outputs, y)
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             return {"loss": value}  # without a step: its gradient is no number either
         network.backward(d_outputs)
         if l2:

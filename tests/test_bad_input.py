@@ -6,20 +6,36 @@ import pytest
 import nnlib
 from nnlib import (
     SGD,
+    Adam,
+    AdamW,
+    BatchNorm,
     BinaryCrossEntropy,
+    Conv2D,
     Dense,
+    Dropout,
+    EarlyStopping,
+    Flatten,
     History,
+    MaxPool2D,
     MeanSquaredError,
     Network,
     ReLU,
+    RMSProp,
     SoftmaxCrossEntropy,
     accuracy,
     batches,
     constant,
+    constant_rate,
+    cosine_decay,
+    exponential_decay,
     fit,
     gradient_check,
+    gradient_report,
+    l2,
     mlp,
     normal,
+    step_decay,
+    warmup,
 )
 
 RNG = np.random.default_rng(0)
@@ -55,6 +71,10 @@ def a_dense(n_in=2, n_out=3, **options):
     return lambda: Dense(n_in, n_out, **{"rng": np.random.default_rng(0), **options})
 
 
+def a_conv(c_in=2, c_out=3, kernel_size=3, **options):
+    return Conv2D(c_in, c_out, kernel_size, **{"rng": np.random.default_rng(0), **options})
+
+
 def forward(X, network=None):
     return lambda: (network or made()()).forward(X)
 
@@ -67,11 +87,71 @@ def cut(X=X, y=Y, batch_size=2, rng=RNG):
     return lambda: batches(X, y, batch_size, rng)
 
 
+def out_of_bounds(call, name, bounds, values):
+    """A case for each value of an argument that is a number with bounds."""
+    return {
+        f"{call.__name__}, {name} {value!r}": (
+            lambda value=value: call(**{name: value}),
+            f"{name} is {value!r}; it must be a finite number {bounds}",
+        )
+        for value in values
+    }
+
+
+def not_whole(call, name, least=1):
+    """A case for each value of an argument that is a size."""
+    return {
+        f"{call.__name__}, {name} {value!r}": (
+            lambda value=value: call(**{name: value}),
+            f"{name} is {value!r}; it must be a whole number of at least {least}",
+        )
+        for value in SIZES
+        if not (value == 0 and least == 0)
+    }
+
+
+def early_stopping(patience=3, min_delta=0):
+    return EarlyStopping(patience, min_delta)
+
+
+def a_step(lr=0.1, factor=0.5, every=10):
+    return step_decay(lr, factor, every)
+
+
+def an_exponential(lr=0.1, factor=0.5):
+    return exponential_decay(lr, factor)
+
+
+def a_cosine(lr=0.1, epochs=10, lr_min=0):
+    return cosine_decay(lr, epochs, lr_min)
+
+
+def a_warmup(epochs=10):
+    return warmup(epochs, constant_rate(0.1))
+
+
+def a_dropout(rate=0.5, rng=RNG):
+    return Dropout(rate, rng)
+
+
+def a_batch_norm(n=2, momentum=0.1, eps=1e-5):
+    return BatchNorm(n, momentum, eps)
+
+
+def a_penalty(strength=0.1):
+    return l2(made()(), strength)
+
+
+def a_report(lr=0.1):
+    return gradient_report(made()(), lr)
+
+
 def same_layer_twice():
     layer = ReLU()
     return Network([layer, Dense(2, 2, rng=RNG), layer])
 
 
+SHARES = [-0.1, 1, 1.5, NAN, INF, "0.9", None, True]  # of what must be at least 0 and below 1
 BINARY_LOSS, SOFTMAX, SQUARED = BinaryCrossEntropy, SoftmaxCrossEntropy, MeanSquaredError
 ONE_HOT = np.eye(3, dtype=int)[Y]
 SEEDS = {"0": 0, "None": None, "'0'": "0", "of the old kind": np.random.RandomState(0), "the global one": np.random}
@@ -226,6 +306,43 @@ TABLE = {
         "parameters is another network's",
         "make a new one",
     ),
+    "fit, the loss a class": (
+        train(loss=lambda: SoftmaxCrossEntropy),
+        "loss is <class 'nnlib.losses.SoftmaxCrossEntropy'>; it must be something like SoftmaxCrossEntropy()",
+    ),
+    "fit, the loss a name": (train(loss=lambda: "softmax"), "loss is 'softmax'; it must be something like"),
+    "fit, the optimizer a class": (
+        train(optimizer=SGD),
+        "optimizer is <class 'nnlib.optimizers.SGD'>; it must be something like SGD(0.1)",
+    ),
+    "fit, the optimizer a name": (train(optimizer="adam"), "optimizer is 'adam'; it must be something like SGD(0.1)"),
+    "fit, the optimizer a rate": (train(optimizer=0.1), "optimizer is 0.1; it must be something like SGD(0.1)"),
+    "fit, the schedule a rate": (
+        train(schedule=0.1),
+        "schedule is 0.1; it must be something like cosine_decay(0.1, 100)",
+    ),
+    "fit, the schedule a list": (train(schedule=[0.1, 0.05]), "schedule is [0.1, 0.05]; it must be something like"),
+    "fit, early stopping a patience": (
+        train(validation=(X, Y), early_stopping=5),
+        "early_stopping is 5; it must be something like EarlyStopping(10)",
+    ),
+    "fit, early stopping a class": (
+        train(validation=(X, Y), early_stopping=EarlyStopping),
+        "early_stopping is <class 'nnlib.training.EarlyStopping'>; it must be something like EarlyStopping(10)",
+    ),
+    "fit, early stopping without validation": (
+        train(early_stopping=EarlyStopping(3)),
+        "validation is missing; early_stopping watches the loss on it, so pass validation=(X, y)",
+    ),
+    **{
+        f"fit, l2 {strength!r}": (
+            train(l2=strength),
+            f"l2 is {strength!r}; it must be a finite number at least 0",
+        )
+        for strength in (-0.1, NAN, INF, "0.1", None, True)
+    },
+    **not_whole(early_stopping, "patience"),
+    **out_of_bounds(early_stopping, "min_delta", "at least 0", [-0.1, NAN, INF, "0.1", None]),
     "table, every 0": (
         lambda: History(loss=[1.0]).table(every=0),
         "every is 0; it must be a whole number of at least 1",
@@ -386,6 +503,66 @@ TABLE = {
         lambda: a_dense()().forward(np.ones(2)),
         "x has shape (2,); Dense(2, 3) takes (N, 2)",
     ),
+    # ---------------- the other layers
+    **out_of_bounds(a_dropout, "rate", "at least 0 and below 1", SHARES),
+    **{
+        f"Dropout, rng {name}": (lambda seed=seed: Dropout(0.5, seed), f"rng is {seed!r}; it must be a generator")
+        for name, seed in SEEDS.items()
+    },
+    **not_whole(a_batch_norm, "n"),
+    **out_of_bounds(a_batch_norm, "momentum", "above 0 and at most 1", [0, -0.1, 1.1, NAN, INF, "0.1", None, True]),
+    **out_of_bounds(a_batch_norm, "eps", "above 0", RATES),
+    "BatchNorm, whole numbers": (lambda: BatchNorm(2, dtype=int), "dtype is int64; it must be a type of floats"),
+    "BatchNorm, x of other width": (
+        lambda: BatchNorm(2).forward(np.ones((6, 3))),
+        "x has shape (6, 3); BatchNorm(2) takes (N, 2)",
+    ),
+    "BatchNorm, images": (
+        lambda: BatchNorm(2).forward(np.ones((6, 2, 4, 4))),
+        "x has shape (6, 2, 4, 4); BatchNorm(2) takes (N, 2)",
+    ),
+    **{
+        name: case
+        for size in ("c_in", "c_out", "kernel_size", "stride")
+        for name, case in not_whole(a_conv, size).items()
+    },
+    **not_whole(a_conv, "padding", least=0),
+    **{
+        f"Conv2D, rng {name}": (lambda seed=seed: a_conv(rng=seed), f"rng is {seed!r}; it must be a generator")
+        for name, seed in SEEDS.items()
+    },
+    "Conv2D, whole numbers": (lambda: a_conv(dtype=int), "dtype is int64; it must be a type of floats"),
+    "Conv2D, other channels": (
+        lambda: a_conv().forward(np.ones((6, 3, 5, 5))),
+        "x has shape (6, 3, 5, 5); this layer takes (N, 2, H, W), H and W at least 3",
+    ),
+    "Conv2D, one image": (
+        lambda: a_conv().forward(np.ones((2, 5, 5))),
+        "x has shape (2, 5, 5); this layer takes (N, 2, H, W)",
+    ),
+    "Conv2D, rows": (lambda: a_conv().forward(np.ones((6, 50))), "x has shape (6, 50); this layer takes (N, 2,"),
+    "Conv2D, an image that is too small": (
+        lambda: a_conv(padding=1, kernel_size=5).forward(np.ones((6, 2, 2, 9))),
+        "x has shape (6, 2, 2, 9); this layer takes (N, 2, H, W), H and W at least 3",
+    ),
+    "Conv2D, an image without pixels": (
+        lambda: a_conv(padding=1).forward(np.ones((6, 2, 0, 9))),
+        "x has shape (6, 2, 0, 9); this layer takes (N, 2, H, W), H and W at least 1",
+    ),
+    **not_whole(MaxPool2D, "kernel_size"),
+    "MaxPool2D, an image that is too small": (
+        lambda: MaxPool2D(3).forward(np.ones((6, 2, 2, 9))),
+        "x has shape (6, 2, 2, 9); this layer takes (N, C, H, W), H and W at least 3",
+    ),
+    "MaxPool2D, rows": (lambda: MaxPool2D(2).forward(np.ones((6, 64))), "x has shape (6, 64); this layer takes (N, C,"),
+    "Network, images without Flatten": (
+        forward(np.ones((6, 2, 5, 5)), Network([a_conv(), Dense(27, 2, rng=RNG)])),
+        "x has shape (6, 3, 3, 3); Dense(27, 2) takes (N, 27)",
+    ),
+    "Network, Flatten of another size": (
+        forward(np.ones((6, 2, 5, 5)), Network([a_conv(), Flatten(), Dense(9, 2, rng=RNG)])),
+        "x has shape (6, 27); Dense(9, 2) takes (N, 9)",
+    ),
     "Network, no layers": (lambda: Network([]), "layers is empty; a network needs at least one layer"),
     "Network, a class": (
         lambda: Network([a_dense()(), ReLU]),
@@ -414,6 +591,10 @@ TABLE = {
         "X has 3 columns, the first layer takes 2",
     ),
     "gradient_check, label 3": (lambda: gradient_check(made()(), SOFTMAX(), X, Y + 1), "targets holds the label 3;"),
+    "gradient_check, l2 negative": (
+        lambda: gradient_check(made()(), SOFTMAX(), X, Y, l2=-1),
+        "strength is -1; it must be a finite number at least 0",
+    ),
     "gradient_check, step 0": (
         lambda: gradient_check(made()(), SOFTMAX(), X, Y, step=0),
         "step is 0; it must be a finite number above 0",
@@ -430,6 +611,29 @@ TABLE = {
         )
         for m in (-0.1, 1, 1.5, NAN, INF, "0.9", None, True)
     },
+    **out_of_bounds(RMSProp, "lr", "above 0", RATES),
+    **out_of_bounds(RMSProp, "alpha", "at least 0 and below 1", SHARES),
+    **out_of_bounds(RMSProp, "eps", "above 0", RATES),
+    **out_of_bounds(Adam, "lr", "above 0", RATES),
+    **out_of_bounds(Adam, "beta1", "at least 0 and below 1", SHARES),
+    **out_of_bounds(Adam, "beta2", "at least 0 and below 1", SHARES),
+    **out_of_bounds(Adam, "eps", "above 0", RATES),
+    **out_of_bounds(AdamW, "weight_decay", "at least 0", [-0.1, NAN, INF, "0.1", None, True]),
+    **out_of_bounds(a_penalty, "strength", "at least 0", [-0.1, NAN, INF, "0.1", None, True]),
+    **out_of_bounds(a_report, "lr", "above 0", RATES),
+    "gradient_report, no weights": (lambda: gradient_report(Network([ReLU()])), "network has no layer with weights"),
+    # ---------------- schedules
+    **out_of_bounds(constant_rate, "lr", "above 0", RATES),
+    **out_of_bounds(a_step, "lr", "above 0", RATES),
+    **out_of_bounds(a_step, "factor", "above 0", RATES),
+    **not_whole(a_step, "every"),
+    **out_of_bounds(an_exponential, "lr", "above 0", RATES),
+    **out_of_bounds(an_exponential, "factor", "above 0", RATES),
+    **out_of_bounds(a_cosine, "lr", "above 0", RATES),
+    **not_whole(a_cosine, "epochs"),
+    **out_of_bounds(a_cosine, "lr_min", "at least 0", [-0.1, NAN, INF, "0.1", None]),
+    **not_whole(a_warmup, "epochs"),
+    "warmup, then a rate": (lambda: warmup(5, 0.1), "then is 0.1; it must be a schedule, such as constant_rate(0.1)"),
     "SGD, Nesterov without momentum": (
         lambda: SGD(0.1, nesterov=True),
         "nesterov is True and momentum is 0",
@@ -483,6 +687,25 @@ GOOD = {
     "a type by name": lambda: Dense(2, 3, rng=RNG, dtype="float32"),
     "a validation list": train(validation=[X, Y]),
     "no metrics": train(metrics={}),
+    "rates of zero on the way": train(schedule=lambda epoch: 0),
+    "numbers from NumPy": lambda: [
+        Dropout(np.float32(0.5), RNG),
+        BatchNorm(np.int64(2), momentum=1, eps=np.float32(0.1)),
+        Conv2D(np.int64(1), np.int64(2), np.int64(3), rng=RNG, stride=np.int64(2), padding=np.int64(1)),
+        MaxPool2D(np.int64(2)),
+        Adam(np.float64(0.1), beta1=0, beta2=np.float32(0.9)),
+        EarlyStopping(np.int64(3), np.float64(0.1)),
+        warmup(np.int64(3), cosine_decay(np.float64(0.1), np.int64(9))),
+    ],
+    "an image as large as the kernel": lambda: a_conv().forward(np.ones((1, 2, 3, 3))),
+    "padding that makes the image large enough": lambda: a_conv(padding=1).forward(np.ones((1, 2, 1, 1))),
+    "a growing rate": lambda: exponential_decay(0.1, 1.1),
+    "early stopping of one's own": train(
+        validation=(X, Y),
+        early_stopping=type(
+            "Never", (), {"begin": lambda _: 0, "should_stop": lambda *_: False, "restore": lambda *_: 0}
+        )(),
+    ),
     "rng without batches": train(rng=RNG),
     "progress from NumPy": train(progress=np.int64(5)),
     "lists": train(X.tolist(), Y.tolist()),
@@ -499,7 +722,15 @@ def test_good_input_passes(call):
 
 @pytest.mark.parametrize(
     "case",
-    ["fit, validation with NaN", "fit, validation with a label too large", "fit, epochs 0", "fit, metrics a function"],
+    [
+        "fit, validation with NaN",
+        "fit, validation with a label too large",
+        "fit, epochs 0",
+        "fit, metrics a function",
+        "fit, the schedule a rate",
+        "fit, early stopping a patience",
+        "fit, l2 -0.1",
+    ],
 )
 def test_fit_looks_at_everything_before_it_trains(case, monkeypatch):
     monkeypatch.setattr(SGD, "step", lambda *_: pytest.fail("a step was taken"))

@@ -1,4 +1,4 @@
-"""The digits, and `mnist()` against a web server of our own."""
+"""The irises, the digits, and `mnist()` against a web server of our own."""
 
 import _thread
 import hashlib
@@ -34,6 +34,7 @@ def test_mnist_in_a_folder_needs_numpy_alone(monkeypatch, tmp_path, little):
 @pytest.mark.parametrize(
     "function, module, package",
     [
+        (data.iris, "sklearn.datasets", "scikit-learn"),
         (data.digits, "sklearn.datasets", "scikit-learn"),
         (data.mnist, "pooch", "pooch"),
         (data.mnist, "tqdm", "tqdm"),
@@ -46,7 +47,26 @@ def test_a_missing_package_is_named(monkeypatch, nowhere, function, module, pack
     assert str(error.value) == f"this needs {package}: python -m pip install {package}"
 
 
-# ---------------------------------------------------------------- digits
+# ---------------------------------------------------------------- irises and digits
+
+
+def test_iris():
+    from sklearn.datasets import load_iris
+
+    X, y = data.iris()
+    assert X.shape == (150, 4) and X.dtype == np.float64 and y.shape == (150,) and y.dtype == np.int64
+    assert np.array_equal(X, load_iris().data) and np.array_equal(y, load_iris().target)
+    assert np.bincount(y).tolist() == [50, 50, 50]
+    assert X[0].tolist() == [5.1, 3.5, 1.4, 0.2]  # the first setosa: sepal length, width, petal length, width
+    assert [X[y == kind, 2].mean().round(3) for kind in range(3)] == [1.462, 4.26, 5.552]  # in the order of the names
+
+
+@pytest.mark.parametrize("load", [data.iris, data.digits])
+def test_each_call_gives_arrays_of_its_own(load):
+    X, y = load()
+    X[:], y[:] = -1, -1
+    again_X, again_y = load()
+    assert again_X.min() >= 0 and again_y.min() == 0
 
 
 def test_digits():

@@ -6,13 +6,18 @@ from itertools import count
 
 import numpy as np
 import pytest
-from test_layers import LAYERS, every_layer, one_or_six
+from test_layers import LAYERS, every_layer, in_both_modes, one_or_six
 from test_losses import LOSSES, every_loss
 
 from nnlib import (
+    BatchNorm,
     BinaryCrossEntropy,
+    Conv2D,
     Dense,
+    Dropout,
+    Flatten,
     Layer,
+    MaxPool2D,
     MeanSquaredError,
     Network,
     ReLU,
@@ -40,11 +45,11 @@ def numerical(f, array, step=1e-5):
     return gradient
 
 
-def assert_close(gradient, expected):
+def assert_close(gradient, expected, zero=False):
     assert gradient.shape == expected.shape
     error = np.abs(gradient - expected) / np.maximum(np.maximum(np.abs(gradient), np.abs(expected)), 1e-8)
     assert error.max() < TOLERANCE
-    assert np.abs(expected).max() > 1e-3  # there is something to see
+    assert (np.abs(expected).max() == 0) if zero else (np.abs(expected).max() > 1e-3)  # there is something to see
 
 
 # ---------------------------------------------------------------- each layer and each loss, without nnlib.gradient_check
@@ -52,7 +57,7 @@ def assert_close(gradient, expected):
 
 @every_layer
 @one_or_six
-@pytest.mark.parametrize("training", [False, True])
+@in_both_modes
 def test_layer_gradients(kind, n, training):
     rng = np.random.default_rng(0)
     layer, x = LAYERS[kind](rng, n, np.float64)
@@ -65,9 +70,10 @@ def test_layer_gradients(kind, n, training):
     def weighted_sum():  # of the outputs: its gradient with respect to them is d_out
         return np.sum(d_out * copy.deepcopy(fresh).forward(x, training=training))
 
-    assert_close(d_in, numerical(weighted_sum, x))
+    alone = kind is BatchNorm and training and n == 1  # a batch of one is its own mean: x cancels, and so does gamma
+    assert_close(d_in, numerical(weighted_sum, x), zero=alone)
     for name, value in fresh.params.items():
-        assert_close(layer.grads[name], numerical(weighted_sum, value))
+        assert_close(layer.grads[name], numerical(weighted_sum, value), zero=alone and name == "gamma")
 
 
 @every_loss
@@ -103,7 +109,7 @@ def network_for(activation, loss, targets, classes):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @every_loss
 @one_or_six
-@pytest.mark.parametrize("training", [False, True])
+@in_both_modes
 def test_network_gradients(activation, kind, n, training):
     outputs, targets = LOSSES[kind](np.random.default_rng(0), n)
     network, X = network_for(activation, kind(), targets, outputs.shape[1])
@@ -111,6 +117,43 @@ def test_network_gradients(activation, kind, n, training):
     errors = gradient_check(network, kind(), X, targets, training=training)
     assert list(errors) == ["input", "0.W", "0.b", "2.W", "2.b", "4.W", "4.b"]
     assert all(type(error) is float and error < TOLERANCE for error in errors.values()), errors
+
+
+def dense_stack(rng):
+    layers = [Dense(4, 6, rng=rng), BatchNorm(6), Tanh(), Dropout(0.4, rng), Dense(6, 3, rng=rng)]
+    return Network(layers), rng.normal(size=(5, 4))
+
+
+def image_stack(rng):
+    layers = [Conv2D(2, 3, 2, rng=rng, padding=1), Tanh(), MaxPool2D(2), Conv2D(3, 2, 3, rng=rng, stride=2, padding=1)]
+    layers += [Flatten(), BatchNorm(8), Dropout(0.3, rng), Dense(8, 3, rng=rng)]
+    return Network(layers), rng.normal(size=(5, 2, 5, 6))
+
+
+@pytest.mark.parametrize("stack", [dense_stack, image_stack])
+@in_both_modes
+@pytest.mark.parametrize("l2", [0, 0.3])
+def test_gradients_through_every_kind_of_layer(stack, training, l2):
+    y = np.arange(5) % 3
+    # A bias that BatchNorm takes out again has a gradient of zero, of which the difference of two losses shows only rounding.
+    cancelled = set() if not training else {"0.b"} if stack is dense_stack else {"3.b"}
+    for seed in count():  # until no other gradient is tiny
+        rng = np.random.default_rng(seed)
+        network, X = stack(rng)
+        for _, value, _ in network.parameters():
+            value += rng.normal(0, 0.3, value.shape)
+        for layer in network.layers:
+            for value in layer.state.values():
+                value += rng.uniform(0.1, 1, value.shape)
+        probe = copy.deepcopy(network)
+        outputs = probe.forward(X, training=training)
+        grads = {"input": probe.backward(SoftmaxCrossEntropy()(outputs, y)[1], needs_input=True)}
+        grads |= {name: grad for name, _, grad in probe.parameters()}
+        assert all(np.abs(grads[name]).max() < 1e-14 for name in cancelled)
+        if all(np.abs(grad[grad != 0]).min() > 1e-4 for name, grad in grads.items() if name not in cancelled):
+            break
+    errors = gradient_check(network, SoftmaxCrossEntropy(), X, y, training=training, l2=l2)
+    assert {name for name, error in errors.items() if not error < TOLERANCE} <= cancelled, errors
 
 
 @pytest.mark.parametrize("step", [1e-4, 1e-6])
@@ -318,6 +361,28 @@ def test_a_gradient_of_another_shape_is_an_error(shape, grad):
     assert str(error.value) == f"the gradient of 0.b has shape {shape}; it must be (5,), as 0.b itself"
 
 
+@pytest.mark.parametrize(
+    "shape, grad",
+    [
+        ("(5, 3)", lambda grad: grad.T),
+        ("(1, 5)", lambda grad: grad.mean(axis=0, keepdims=True)),  # to which the penalty's gradient can be added
+        ("()", lambda grad: grad.sum()),
+    ],
+)
+@pytest.mark.parametrize("l2", [0, 0.1])
+def test_a_weight_gradient_of_another_shape_is_an_error(shape, grad, l2):
+    class WeightsOfAnotherShape(Dense):
+        def backward(self, d_out, needs_input=True):
+            d_in = super().backward(d_out)
+            self.grads["W"] = grad(self.grads["W"])
+            return d_in
+
+    network, X, y = small(WeightsOfAnotherShape, n_out=5)
+    with pytest.raises(ValueError) as error:
+        gradient_check(network, BinaryCrossEntropy(), X, y, l2=l2)
+    assert str(error.value) == f"the gradient of 0.W has shape {shape}; it must be (3, 5), as 0.W itself"
+
+
 def test_a_missing_input_gradient_is_an_error():
     class NoInputGradient(Dense):
         def backward(self, d_out, needs_input=True):
@@ -350,7 +415,7 @@ class Noise(Layer):
         return d_out * mask
 
 
-@pytest.mark.parametrize("training", [False, True])
+@in_both_modes
 def test_gradient_check_repeats_random_layers_and_leaves_the_network_untouched(training):
     network, X, y = small()
     noise = Noise(np.random.default_rng(3))
@@ -372,9 +437,33 @@ def test_gradient_check_repeats_random_layers_and_leaves_the_network_untouched(t
     assert all(layer._kept is old for layer, old in zip(network.layers, kept))
 
 
-def test_gradient_check_is_in_evaluation_mode_with_a_step_of_1e_5_unless_told():
+def test_gradient_check_repeats_the_mask_of_dropout_and_leaves_running_statistics_alone():
+    rng = np.random.default_rng(0)
+    network, X = dense_stack(rng)
+    state, kept = copy.deepcopy(rng.bit_generator.state), copy.deepcopy(network.layers[1].state)
+    errors = [gradient_check(network, SoftmaxCrossEntropy(), X, np.arange(5) % 3, training=True) for _ in range(2)]
+    assert errors[0] == errors[1]
+    assert rng.bit_generator.state == state
+    assert all(np.array_equal(network.layers[1].state[name], value) for name, value in kept.items())
+
+
+def test_gradient_check_is_in_evaluation_mode_without_penalty_and_with_a_step_of_1e_5_unless_told():
     parameters = inspect.signature(gradient_check).parameters
-    assert (parameters["training"].default, parameters["step"].default) == (False, 1e-5)
+    assert [parameters[name].default for name in ("training", "l2", "step")] == [False, 0, 1e-5]
+
+
+def test_gradient_check_with_l2_needs_it_on_both_sides(monkeypatch):
+    network, X, y = small()
+    assert max(gradient_check(network, BinaryCrossEntropy(), X, y, l2=0.5).values()) < TOLERANCE
+    without = gradient_check(network, BinaryCrossEntropy(), X, y)
+    assert without != gradient_check(network, BinaryCrossEntropy(), X, y, l2=0.5)
+
+    def only_in_the_loss(network, strength):
+        return strength / 2 * sum((layer.params["W"] ** 2).sum() for layer in network.layers if layer.params)
+
+    monkeypatch.setattr("nnlib.checks.add_l2", only_in_the_loss)
+    errors = gradient_check(network, BinaryCrossEntropy(), X, y, l2=0.5)
+    assert {name for name, error in errors.items() if error > 0.01} == {"0.W", "2.W"}
 
 
 def test_gradient_check_needs_float64():

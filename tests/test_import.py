@@ -65,12 +65,13 @@ def test_nnlib_needs_numpy_alone():
 def test_training_needs_numpy_alone_and_goes_without_a_bar():
     code = """
 import numpy as np
-from nnlib import SGD, BinaryCrossEntropy, accuracy, fit, gradient_check, mlp, xor
+from nnlib import SGD, BinaryCrossEntropy, EarlyStopping, accuracy, cosine_decay, fit, gradient_check, mlp, xor
 rng = np.random.default_rng(0)
 X, y = xor(200, rng=rng)
 network = mlp([2, 8, 1], "tanh", rng=rng)
 assert max(gradient_check(network, BinaryCrossEntropy(), X[:5], y[:5]).values()) < 1e-4
-history = fit(network, BinaryCrossEntropy(), X, y, optimizer=SGD(0.2, momentum=0.9), epochs=100, metrics={"accuracy": accuracy})
+history = fit(network, BinaryCrossEntropy(), X, y, optimizer=SGD(0.2, momentum=0.9), epochs=100, metrics={"accuracy": accuracy},
+              schedule=cosine_decay(0.2, 1000), l2=1e-6, validation=(X, y), early_stopping=EarlyStopping(100))
 assert history["accuracy"][-1] > 0.98
 print(len(history.table(every=50).splitlines()))
 """
@@ -81,6 +82,7 @@ print(len(history.table(every=50).splitlines()))
     "call, message",
     [
         ("nnlib.digits()", "needs scikit-learn: python -m pip install scikit-learn"),
+        ("nnlib.iris()", "needs scikit-learn: python -m pip install scikit-learn"),
         ("nnlib.mnist()", "needs pooch: python -m pip install pooch"),
         ("nnlib.plot.use_course_style()", "needs matplotlib: python -m pip install matplotlib"),
         ("nnlib.plot.history(nnlib.History(loss=[1.0]))", "needs matplotlib: python -m pip install matplotlib"),
@@ -132,8 +134,10 @@ def test_imports_point_one_way(path):
 def test_every_public_name_of_the_contract_is_there():
     names = """
         Layer Dense sigmoid tanh relu leaky_relu gelu silu softmax Sigmoid Tanh ReLU LeakyReLU GELU SiLU
-        zeros constant normal lecun glorot he BinaryCrossEntropy SoftmaxCrossEntropy MeanSquaredError accuracy
-        Network mlp SGD batches fit History gradient_check blobs linear xor quadrants circles moons spirals digits mnist plot
+        Dropout BatchNorm Flatten Conv2D MaxPool2D zeros constant normal lecun glorot he
+        BinaryCrossEntropy SoftmaxCrossEntropy MeanSquaredError accuracy l2 Network mlp SGD RMSProp Adam AdamW
+        constant_rate step_decay exponential_decay cosine_decay warmup batches fit EarlyStopping History
+        gradient_check gradient_report blobs linear xor quadrants circles moons spirals iris digits mnist plot
     """
     assert [name for name in names.split() if not hasattr(nnlib, name)] == []
 
@@ -144,6 +148,7 @@ def test_every_public_name_has_a_docstring(name):
 
 
 def test_nothing_uses_the_global_random_numbers():
+    """Nor one that nobody seeded: a generator comes in, or it is made from a number that stands in the code."""
     for path in FOLDER.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
@@ -151,7 +156,11 @@ def test_nothing_uses_the_global_random_numbers():
                 and isinstance(node.value, ast.Attribute)
                 and node.value.attr == "random"
             ):
-                assert node.attr == "Generator", f"{path.name} uses np.random.{node.attr}"
+                assert node.attr in ("Generator", "default_rng"), f"{path.name} uses np.random.{node.attr}"
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "default_rng":
+                assert len(node.args) == 1 and isinstance(node.args[0], ast.Constant), (
+                    f"{path.name}: {ast.unparse(node)}"
+                )
 
 
 def test_importing_changes_no_setting_of_numpy():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nnlib
-from nnlib import Dense, Layer, LeakyReLU
+from nnlib import BatchNorm, Conv2D, Dense, Dropout, Flatten, Layer, LeakyReLU, MaxPool2D
 from nnlib import activations as activations_module
 from nnlib import initializers as initializers_module
 
@@ -32,6 +32,27 @@ def activation(make):
     return lambda rng, n, dtype: (make(), away_from_zero(rng, (n, 7)).astype(dtype))
 
 
+def batch_norm(rng, n, dtype):
+    layer = BatchNorm(4, dtype=dtype)
+    layer.params = {"gamma": away_from_zero(rng, 4).astype(dtype), "beta": rng.normal(size=4).astype(dtype)}
+    layer.state = {
+        "running_mean": rng.normal(size=4).astype(dtype),
+        "running_var": rng.uniform(0.5, 2, 4).astype(dtype),
+    }
+    return layer, rng.normal(2, 3, (n, 4)).astype(dtype)
+
+
+def conv(rng, n, dtype):
+    layer = Conv2D(2, 3, 3, rng=rng, stride=2, padding=1, dtype=dtype)
+    layer.params["b"][:] = rng.normal(size=3)
+    return layer, rng.normal(size=(n, 2, 5, 4)).astype(dtype)
+
+
+def max_pool(rng, n, dtype):
+    """Images without ties, and none nearer than central differences look; a row and a column are left over."""
+    return MaxPool2D(2), 0.1 * rng.permutation(n * 2 * 5 * 7).reshape(n, 2, 5, 7).astype(dtype)
+
+
 # A function of (rng, n, dtype) for each layer of nnlib that gives one, with random parameters, and an input of n examples.
 # Shapes should not be square, so that a missing transpose shows. Every test of layers, and of their gradients, runs on all of them.
 LAYERS = {
@@ -42,8 +63,14 @@ LAYERS = {
     nnlib.LeakyReLU: activation(lambda: LeakyReLU(0.3)),
     nnlib.GELU: activation(nnlib.GELU),
     nnlib.SiLU: activation(nnlib.SiLU),
+    Flatten: lambda rng, n, dtype: (Flatten(), rng.normal(size=(n, 2, 3, 4)).astype(dtype)),
+    Dropout: lambda rng, n, dtype: (Dropout(0.4, rng), rng.normal(size=(n, 7)).astype(dtype)),
+    BatchNorm: batch_norm,
+    Conv2D: conv,
+    MaxPool2D: max_pool,
 }
 every_layer = pytest.mark.parametrize("kind", LAYERS)
+in_both_modes = pytest.mark.parametrize("training", [False, True])
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 one_or_six = pytest.mark.parametrize("n", [1, 6])
 
@@ -79,12 +106,14 @@ def test_layer_is_called_as_the_contract_says(kind):
 @every_layer
 @one_or_six
 @every_dtype
-def test_layer_keeps_the_type_and_the_number_of_rows(kind, n, dtype):
+@in_both_modes
+def test_layer_keeps_the_type_and_the_number_of_rows(kind, n, dtype, training):
     layer, x, d_out = make(kind, n, dtype)
-    out = layer.forward(x)
+    out = layer.forward(x, training=training)
     d_in = layer.backward(d_out)
     assert len(out) == n and out.dtype == dtype
     assert d_in.shape == x.shape and d_in.dtype == dtype
+    assert np.isfinite(out).all() and np.isfinite(d_in).all()
 
 
 @every_layer
@@ -97,13 +126,15 @@ def test_grads_match_params_before_and_after_backward(kind, dtype):
 
     assert form(layer.grads) == form(layer.params)
     assert all(value.dtype == dtype for value in layer.params.values())
+    state = form(layer.state)
     layer.forward(x, training=True)
     layer.backward(d_out)
     assert form(layer.grads) == form(layer.params)
+    assert form(layer.state) == state and all(value.dtype == dtype for value in layer.state.values())
 
 
 @every_layer
-@pytest.mark.parametrize("training", [False, True])
+@in_both_modes
 def test_layer_never_changes_its_arguments_or_its_parameters(kind, training):
     layer, x, d_out = make(kind)  # all of them read-only, so that writing is an error
     before = [array.copy() for array in (x, d_out, *layer.params.values())]
@@ -122,12 +153,13 @@ def test_backward_before_forward_says_so(kind):
 
 
 @every_layer
-def test_backward_twice_gives_the_same(kind):
+@in_both_modes
+def test_backward_twice_gives_the_same(kind, training):
     layer, x, d_out = make(kind)
-    layer.forward(x)
-    d_in, grads = layer.backward(d_out), dict(layer.grads)
-    again = layer.backward(d_out)
-    assert again is not d_in and np.array_equal(again, d_in)
+    layer.forward(x, training=training)
+    d_in = layer.backward(d_out).copy()
+    grads = {name: grad.copy() for name, grad in layer.grads.items()}
+    assert np.array_equal(layer.backward(d_out), d_in)
     for name, grad in grads.items():
         assert np.array_equal(layer.grads[name], grad)
 
@@ -138,10 +170,20 @@ def test_backward_belongs_to_the_last_forward(kind):
     other, other_x, other_d_out = make(kind, n=1, seed=1)
     layer.forward(x)
     expected = layer.backward(d_out)
-    layer.forward(other_x)
+    layer.forward(other_x, training=True)
     assert layer.backward(other_d_out).shape == other_x.shape
     layer.forward(x)
     assert np.array_equal(layer.backward(d_out), expected)
+
+
+@every_layer
+def test_backward_is_linear_in_d_out(kind):
+    layer, x, d_out = make(kind)
+    layer.forward(x, training=True)
+    d_in, grads = layer.backward(d_out).copy(), {name: grad.copy() for name, grad in layer.grads.items()}
+    assert np.allclose(layer.backward(-3 * d_out), -3 * d_in, rtol=1e-12, atol=1e-15)
+    for name, grad in grads.items():
+        assert np.allclose(layer.grads[name], -3 * grad, rtol=1e-12, atol=1e-15)
 
 
 @every_layer
@@ -174,9 +216,30 @@ def test_rows_are_examples_on_their_own(kind):
 def test_layers_share_nothing(kind):
     one, x, _ = make(kind)
     other, _, _ = make(kind)
-    for part in ("params", "grads", "state"):
+    for part in ("params", "grads", "state", "config"):
         assert type(getattr(one, part)) is dict
         assert getattr(one, part) is not getattr(other, part)
+    for part in ("params", "grads", "state"):
+        for name, array in getattr(one, part).items():
+            assert not np.shares_memory(array, getattr(other, part)[name])
+
+
+@every_layer
+@one_or_six
+def test_config_makes_a_layer_like_it(kind, n):
+    layer, x = LAYERS[kind](np.random.default_rng(0), n, np.float64)
+    needs_rng = "rng" in inspect.signature(kind).parameters
+    again = kind(**layer.config, **({"rng": np.random.default_rng(1)} if needs_rng else {}))
+    assert again.config == layer.config
+    again.params, again.state = layer.params, layer.state
+    assert np.array_equal(again.forward(x), layer.forward(x))
+
+
+@every_layer
+def test_a_layer_takes_an_empty_set(kind):
+    layer, x, d_out = make(kind)
+    out = layer.forward(x[:0])
+    assert out.shape == (0, *d_out.shape[1:])
 
 
 def test_the_base_class_leaves_forward_and_backward_to_its_children():
@@ -236,6 +299,198 @@ def test_dense_has_its_own_copy_of_what_init_returns():
     assert (mine == 1).all()
 
 
+# ---------------------------------------------------------------- Flatten
+
+
+def test_flatten_reads_each_image_row_by_row():
+    layer, x, d_out = make(Flatten)
+    assert np.array_equal(layer.forward(x), [image.ravel() for image in x])
+    assert np.array_equal(layer.backward(d_out), [row.reshape(2, 3, 4) for row in d_out])
+    assert Flatten().forward(np.ones((6, 5))).shape == (6, 5) and Flatten().forward(np.ones(6)).shape == (6, 1)
+
+
+# ---------------------------------------------------------------- Dropout
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+@every_dtype
+def test_dropout_keeps_the_expected_value(rate, dtype):
+    x = np.full((400, 500), 2, dtype)
+    out = Dropout(rate, np.random.default_rng(0)).forward(x, training=True)
+    assert out.dtype == dtype and set(np.unique(out)) == {0, dtype(1 / (1 - rate)) * 2}
+    error = 4 * np.sqrt(rate * (1 - rate) / x.size)  # four standard errors of a share
+    assert np.mean(out == 0) == pytest.approx(rate, abs=error)
+    assert out.mean(dtype=np.float64) == pytest.approx(2, abs=2 * error / (1 - rate))
+    # each number on its own: rows and columns lose about as many
+    for axis, length in ((0, 400), (1, 500)):
+        spread = np.std(np.mean(out == 0, axis=axis))
+        assert spread == pytest.approx(np.sqrt(rate * (1 - rate) / length), rel=0.2)
+
+
+def test_dropout_divides_what_it_keeps_by_the_share_kept_and_uses_the_same_mask_backward():
+    x, d_out = (np.random.default_rng(seed).normal(size=(50, 7)) for seed in (1, 2))
+    layer = Dropout(0.2, np.random.default_rng(0))
+    out, d_x = layer.forward(x, training=True), layer.backward(d_out)
+    kept = out != 0
+    assert 0 < kept.mean() < 1
+    assert np.allclose(out, np.where(kept, x / 0.8, 0), rtol=1e-15) and np.array_equal(
+        d_x, np.where(kept, d_out * (1 / 0.8), 0)
+    )
+
+
+def test_dropout_draws_a_mask_for_each_forward_and_is_reproducible_from_its_rng():
+    x = np.ones((10, 20))
+
+    def masks(seed):
+        layer = Dropout(0.5, np.random.default_rng(seed))
+        return [layer.forward(x, training=True) for _ in range(3)]
+
+    first, again, other = masks(0), masks(0), masks(1)
+    assert all(np.array_equal(a, b) for a, b in zip(first, again))
+    assert not any(np.array_equal(a, b) for a, b in zip(first, other))
+    assert not np.array_equal(first[0], first[1]) and not np.array_equal(first[1], first[2])
+
+
+def test_dropout_keeps_where_a_number_drawn_in_single_precision_is_not_below_the_rate():
+    out = Dropout(0.3, np.random.default_rng(0)).forward(np.ones((9, 9)), training=True)
+    assert np.array_equal(out != 0, np.random.default_rng(0).random((9, 9), dtype=np.float32) >= 0.3)
+
+    class Zero(np.random.Generator):
+        def random(self, size, dtype=np.float64):
+            return np.zeros(size, dtype)  # which is drawn once in millions, and is not below a rate of 0
+
+    layer = Dropout(0, Zero(np.random.PCG64(0)))
+    assert layer.forward(np.ones((2, 2)), training=True).all()
+
+
+def test_dropout_draws_the_same_mask_for_either_type():
+    masks = [Dropout(0.3, np.random.default_rng(0)).forward(np.ones((9, 9), dtype), training=True) for dtype in DTYPES]
+    assert np.array_equal(masks[0] == 0, masks[1] == 0)
+
+
+def test_dropout_in_evaluation_passes_everything_on_and_draws_nothing():
+    rng = np.random.default_rng(0)
+    layer, x = Dropout(0.9, rng), np.random.default_rng(1).normal(size=(6, 7))
+    layer.forward(x, training=True)
+    state = rng.bit_generator.state
+    for out in (layer.forward(x), layer.forward(x, training=False)):
+        assert np.array_equal(out, x) and np.array_equal(layer.backward(2 * x), 2 * x)
+    assert rng.bit_generator.state == state
+
+
+def test_dropout_of_rate_zero_keeps_everything():
+    layer, x = Dropout(0, np.random.default_rng(0)), np.random.default_rng(1).normal(size=(6, 7))
+    assert np.array_equal(layer.forward(x, training=True), x) and np.array_equal(layer.backward(x), x)
+
+
+@pytest.mark.parametrize("shape", [(6,), (2, 3, 4, 5)])
+def test_dropout_takes_any_shape(shape):
+    out = Dropout(0.5, np.random.default_rng(0)).forward(np.ones(shape), training=True)
+    assert out.shape == shape and set(out.ravel()) == {0, 2}
+
+
+# ---------------------------------------------------------------- BatchNorm
+
+
+def test_batch_norm_computes_its_formula_from_the_batch_in_training():
+    layer, x, _ = make(BatchNorm)
+    out = layer.forward(x, training=True)
+    for j in range(4):
+        mean = sum(x[:, j]) / 6
+        var = sum((x[:, j] - mean) ** 2) / 6  # over N, and not N - 1
+        gamma, beta = layer.params["gamma"][j], layer.params["beta"][j]
+        assert out[:, j] == pytest.approx(gamma * (x[:, j] - mean) / np.sqrt(var + 1e-5) + beta, rel=1e-12)
+
+
+def test_batch_norm_starts_as_mean_0_and_variance_1():
+    x = np.random.default_rng(0).normal(5, 3, (1000, 4))
+    layer = BatchNorm(4)
+    out = layer.forward(x, training=True)
+    assert np.allclose(out.mean(axis=0), 0, atol=1e-13) and np.allclose(out.var(axis=0), 1, atol=1e-5)
+    fresh = BatchNorm(4)
+    assert np.allclose(fresh.forward(x), x / np.sqrt(1 + 1e-5), rtol=1e-14)  # mean 0 and variance 1 are its first guess
+
+
+def test_batch_norm_computes_its_formula_from_the_running_statistics_in_evaluation():
+    layer, x, d_out = make(BatchNorm)
+    mean, var = layer.state["running_mean"], layer.state["running_var"]
+    before = mean.copy(), var.copy()
+    out, d_x = layer.forward(x), layer.backward(d_out)
+    gamma, beta = layer.params["gamma"], layer.params["beta"]
+    assert np.allclose(out, gamma * (x - mean) / np.sqrt(var + 1e-5) + beta, rtol=1e-12)
+    assert np.allclose(d_x, d_out * gamma / np.sqrt(var + 1e-5), rtol=1e-12)  # the statistics are constants
+    assert np.array_equal(layer.state["running_mean"], before[0])
+    assert np.array_equal(layer.state["running_var"], before[1])
+
+
+@pytest.mark.parametrize("momentum", [0.1, 0.5, 1])
+def test_batch_norm_moves_its_running_statistics_by_the_rule(momentum):
+    rng = np.random.default_rng(0)
+    layer = BatchNorm(3) if momentum == 0.1 else BatchNorm(3, momentum=momentum)  # 0.1 unless told
+    mean, var = np.zeros(3), np.ones(3)
+    for n in (6, 2, 9):
+        x = rng.normal(4, 2, (n, 3))
+        layer.forward(x, training=True)
+        mean = (1 - momentum) * mean + momentum * x.sum(axis=0) / n
+        var = (1 - momentum) * var + momentum * ((x - x.sum(axis=0) / n) ** 2).sum(axis=0) / (n - 1)
+        assert np.allclose(layer.state["running_mean"], mean, rtol=1e-13)
+        assert np.allclose(layer.state["running_var"], var, rtol=1e-13)
+
+
+def test_batch_norm_learns_the_statistics_of_the_data():
+    rng = np.random.default_rng(0)
+    layer = BatchNorm(2)
+    for _ in range(300):
+        layer.forward(rng.normal([3, -1], [2, 0.5], (200, 2)), training=True)
+    assert np.allclose(layer.state["running_mean"], [3, -1], atol=0.1)
+    assert np.allclose(layer.state["running_var"], [4, 0.25], rtol=0.1)
+
+
+def test_batch_norm_of_one_example_is_beta_and_leaves_the_running_statistics_alone():
+    layer, x, d_out = make(BatchNorm, n=1)
+    before = {name: value.copy() for name, value in layer.state.items()}
+    out, d_x = layer.forward(x, training=True), layer.backward(d_out)
+    assert np.array_equal(out[0], layer.params["beta"]) and not d_x.any()
+    assert np.array_equal(layer.grads["beta"], d_out[0]) and not layer.grads["gamma"].any()
+    assert all(np.array_equal(layer.state[name], value) for name, value in before.items())
+
+
+def test_batch_norm_passes_no_gradient_of_a_sum_or_of_a_scale():
+    layer, x, d_out = make(BatchNorm)
+    out = layer.forward(x, training=True)
+    x_hat = (out - layer.params["beta"]) / layer.params["gamma"]
+    # Shifting a column of x changes nothing, and scaling it next to nothing: so the sum of the outputs is always the same,
+    # and so, but for eps, is the sum of their squares.
+    assert np.allclose(layer.backward(np.ones_like(d_out)), 0, atol=1e-15)
+    assert np.allclose(layer.backward(x_hat), 0, atol=1e-4)
+    d_x = layer.backward(d_out)
+    assert np.abs(d_x).max() > 0.1
+    assert np.allclose(d_x.sum(axis=0), 0, atol=1e-14)
+    assert np.allclose((d_x * x).sum(axis=0), 0, atol=1e-4)
+
+
+def test_batch_norm_after_an_evaluation_takes_the_statistics_as_constants_also_if_it_trained_before():
+    layer, x, d_out = make(BatchNorm)
+    layer.forward(x, training=True)
+    layer.forward(x)
+    scale = layer.params["gamma"] / np.sqrt(layer.state["running_var"] + 1e-5)
+    assert np.allclose(layer.backward(d_out), d_out * scale, rtol=1e-12)
+
+
+def test_batch_norm_takes_another_eps():
+    x = np.random.default_rng(0).normal(size=(6, 2))
+    out = BatchNorm(2, eps=3).forward(x, training=True)
+    assert np.allclose(out, (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 3), rtol=1e-12)
+
+
+@every_dtype
+@pytest.mark.filterwarnings("error")
+def test_batch_norm_of_a_column_that_never_changes_is_beta(dtype):
+    layer, _, _ = make(BatchNorm, dtype=dtype)
+    out = layer.forward(np.full((8, 4), 3, dtype), training=True)
+    assert np.array_equal(out, np.broadcast_to(layer.params["beta"], (8, 4)))
+
+
 # ---------------------------------------------------------------- activations: values
 
 
@@ -287,7 +542,8 @@ def public_functions(module):
 
 def test_every_activation_has_a_value_to_compare_with():
     assert public_functions(activations_module) == {*VALUES, "softmax"}
-    assert set(LAYER_OF.values()) == set(LAYERS) - {Dense} and LAYER_OF.keys() == VALUES.keys()
+    assert set(LAYER_OF.values()) == {kind for kind in LAYERS if kind.__module__ == activations_module.__name__}
+    assert LAYER_OF.keys() == VALUES.keys()
 
 
 @every_activation

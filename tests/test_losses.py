@@ -1,4 +1,4 @@
-"""The losses against a computation with sixty digits, at logits of any size; and the accuracy."""
+"""The losses against a computation with sixty digits, at logits of any size; the penalty on weights; and the accuracy."""
 
 import inspect
 import math
@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 
 import nnlib
-from nnlib import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy, accuracy
+from nnlib import (
+    BatchNorm,
+    BinaryCrossEntropy,
+    Conv2D,
+    Dense,
+    Flatten,
+    MeanSquaredError,
+    Network,
+    SoftmaxCrossEntropy,
+    accuracy,
+    l2,
+)
 
 # A function of (rng, n) for each loss of nnlib that gives outputs and targets of n examples.
 LOSSES = {
@@ -284,6 +295,52 @@ def test_the_mean_is_taken_in_float64():
     far = np.array([[1000], [1000], [-1000]], np.float32)
     assert BinaryCrossEntropy()(far, [0, 0, 0])[0] == 2000 / 3
     assert SoftmaxCrossEntropy()(np.hstack([0 * far, far]), [0, 0, 0])[0] == 2000 / 3
+
+
+# ---------------------------------------------------------------- the penalty on weights
+
+
+def with_gradients(dtype=np.float64):
+    """A network with weights, kernels, biases, gamma and beta, none of them zero, after a backward."""
+    rng = np.random.default_rng(0)
+    network = Network(
+        [
+            Conv2D(1, 2, 2, rng=rng, dtype=dtype),
+            Flatten(),
+            Dense(8, 5, rng=rng, dtype=dtype),
+            BatchNorm(5, dtype=dtype),
+            Dense(5, 3, rng=rng, dtype=dtype),
+        ]
+    )
+    for _, value, _ in network.parameters():
+        value += rng.uniform(0.1, 1, value.shape)
+    outputs = network.forward(rng.normal(size=(6, 1, 3, 3)), training=True)
+    network.backward(rng.normal(size=outputs.shape).astype(dtype))
+    return network
+
+
+@every_dtype
+@pytest.mark.parametrize("strength", [0.3, 2, np.float64(0.5)])
+def test_l2_is_its_formula_and_leaves_biases_gamma_and_beta_alone(strength, dtype):
+    network = with_gradients(dtype)
+    before = {name: (value.copy(), grad.copy()) for name, value, grad in network.parameters()}
+    penalty = l2(network, strength)
+    weights = ["0.W", "2.W", "4.W"]
+    assert type(penalty) is float
+    assert penalty == pytest.approx(
+        strength / 2 * sum((before[name][0].astype(float) ** 2).sum() for name in weights), rel=10 * eps(dtype)
+    )
+    for name, value, grad in network.parameters():
+        old_value, old_grad = before[name]
+        expected = old_grad + float(strength) * old_value if name in weights else old_grad
+        assert grad.dtype == dtype and np.array_equal(grad, expected) and np.array_equal(value, old_value)
+
+
+def test_l2_of_strength_zero_changes_nothing():
+    network = with_gradients()
+    before = [grad.copy() for _, _, grad in network.parameters()]
+    assert l2(network, 0) == 0
+    assert all(np.array_equal(grad, old) for (_, _, grad), old in zip(network.parameters(), before))
 
 
 # ---------------------------------------------------------------- accuracy

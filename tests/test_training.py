@@ -1,4 +1,4 @@
-"""Batches, `fit` and its `History`."""
+"""Batches, `fit` and its `History`, and early stopping."""
 
 import copy
 import inspect
@@ -15,8 +15,12 @@ from test_network import Spy
 import nnlib
 from nnlib import (
     SGD,
+    Adam,
+    BatchNorm,
     BinaryCrossEntropy,
     Dense,
+    Dropout,
+    EarlyStopping,
     History,
     MeanSquaredError,
     Network,
@@ -430,6 +434,186 @@ def test_an_error_in_the_callback_comes_through():
         train(network, X, y, callback=callback)
 
 
+# ---------------------------------------------------------------- l2
+
+
+@pytest.mark.parametrize("batch_size", [None, 4])
+def test_l2_is_the_loop_written_by_hand_and_is_not_in_the_recorded_losses(batch_size):
+    network, X, y = problem()
+    mine = copy.deepcopy(network)
+    history = train(network, X, y, l2=0.3, batch_size=batch_size, rng=np.random.default_rng(7), validation=(X, y))
+    rng = np.random.default_rng(7)
+    for epoch in range(3):
+        order, total = np.arange(10) if batch_size is None else rng.permutation(10), 0
+        for i in range(0, 10, batch_size or 10):
+            rows = order[i : i + (batch_size or 10)]
+            value, d_outputs = SoftmaxCrossEntropy()(mine.forward(X[rows]), y[rows])
+            total += value * len(rows) / 10
+            mine.backward(d_outputs)
+            for name, value, grad in mine.parameters():
+                value -= 0.1 * (grad + 0.3 * value if name.endswith("W") else grad)
+        assert history["loss"][epoch] == pytest.approx(total, rel=1e-14)
+        assert history["validation_loss"][epoch] == pytest.approx(
+            SoftmaxCrossEntropy()(mine.forward(X), y)[0], rel=1e-14
+        )
+    for one, other in zip(weights(network), weights(mine)):
+        assert np.allclose(one, other, rtol=1e-13, atol=1e-15)
+
+
+def test_l2_makes_weights_smaller():
+    sizes = []
+    for strength in (0, 0.01, 1):
+        network, X, y = problem()
+        train(network, X, y, l2=strength, epochs=200)
+        sizes.append(sum((layer.params["W"] ** 2).sum() for layer in network.layers if layer.params))
+    assert sizes[0] > 1.1 * sizes[1] and sizes[1] > 5 * sizes[2]
+
+
+# ---------------------------------------------------------------- early stopping
+
+
+class Scripted:
+    """A loss whose validation values are written down; on the training data it pulls the outputs towards zero."""
+
+    def __init__(self, values):
+        self.values = iter(values)
+
+    def __call__(self, outputs, targets):
+        if len(outputs) == 7:  # the validation data
+            return next(self.values), None
+        return float(np.mean(outputs**2)), 2 * outputs / outputs.size
+
+
+def train_scripted(values, early_stopping, network=None, **options):
+    """The history of a training with these validation losses, and the arrays as they were after each epoch."""
+    if network is None:
+        rng = np.random.default_rng(0)
+        network = Network([Dense(5, 4, rng=rng), BatchNorm(4), Dropout(0.2, rng), Dense(4, 3, rng=rng)])
+    rng = np.random.default_rng(1)
+    after = []
+    history = train(
+        network,
+        rng.normal(size=(10, 5)),
+        np.zeros((10, 3)),
+        Scripted(values),
+        epochs=len(values),
+        validation=(rng.normal(size=(7, 5)), np.zeros((7, 3))),
+        early_stopping=early_stopping,
+        callback=lambda *_: after.append(all_arrays(network)),
+        **{"optimizer": SGD(0.1, momentum=0.5), **options},
+    )
+    return network, history, after
+
+
+def all_arrays(network):
+    return [array.copy() for _, array, _ in network._arrays()]
+
+
+STOPPED = {  # the validation losses, patience and min_delta; then the epochs that were trained, and the best (from 0)
+    "never better": ([3, 4, 5, 6, 7], 1, 0, 2, 0),
+    "never better, patience 2": ([3, 4, 5, 6, 7], 2, 0, 3, 0),
+    "never better, patience 3": ([3, 4, 5, 6, 7], 3, 0, 4, 0),
+    "patience as long as the training": ([3, 4, 5, 6, 7], 5, 0, 5, 0),
+    "always better": ([5, 4, 3, 2, 1], 1, 0, 5, 4),
+    "better in the last epoch of patience": ([5, 6, 6, 4, 6, 6, 6, 1], 3, 0, 7, 3),
+    "better one epoch too late": ([5, 6, 6, 6, 4, 3, 2, 1], 3, 0, 4, 0),
+    "best in the middle, stopped by the number of epochs": ([5, 3, 4, 4], 3, 0, 4, 1),
+    "the same is not better": ([5, 5, 5, 5], 2, 0, 3, 0),
+    "better than the last, and not than the best": ([5, 3, 9, 4, 3.5, 3.2], 3, 0, 5, 1),
+    "a little better": ([5, 4.999, 4.998, 4.997], 2, 0, 4, 3),
+    "not better by min_delta": ([5, 4.9, 4.8, 4.7], 2, 0.5, 3, 0),
+    "exactly min_delta": ([5, 4.5, 4, 3.5], 2, 0.5, 4, 2),  # 4 is 1 below 5
+    "slowly, but by min_delta in all": ([5, 4.8, 4.4, 4.2, 3.8], 2, 0.5, 5, 4),
+    "negative losses": ([-1, -2, -1, -1], 2, 0, 4, 1),
+}
+
+
+@pytest.mark.parametrize("values, patience, min_delta, epochs, best", STOPPED.values(), ids=STOPPED)
+def test_early_stopping_stops_after_patience_and_puts_the_best_epoch_back(values, patience, min_delta, epochs, best):
+    stopping = EarlyStopping(patience, min_delta)
+    network, history, after = train_scripted(values, stopping)
+    assert history["validation_loss"] == values[:epochs] and len(history["loss"]) == len(after) == epochs
+    assert (stopping.best_epoch, stopping.best_loss) == (best, values[best])
+    assert_same(all_arrays(network), after[best])
+    assert len(after) == 1 or not np.array_equal(after[0][0], after[1][0])  # there is something to put back
+
+
+def test_early_stopping_keeps_the_arrays_so_that_training_can_go_on_with_the_same_optimizer():
+    optimizer, stopping = Adam(0.1), EarlyStopping(2)
+    network, _, _ = train_scripted([3], EarlyStopping(1), optimizer=optimizer)
+    before = [value for _, value, _ in network.parameters()]
+    train_scripted([3, 2, 4, 5, 6], stopping, network, optimizer=optimizer)
+    assert stopping.best_epoch == 1
+    assert all(value is old for (_, value, _), old in zip(network.parameters(), before))
+    _, history, _ = train_scripted([9, 8], None, network, optimizer=optimizer)
+    assert len(history["loss"]) == 2
+
+
+def test_the_weights_put_back_are_a_copy():
+    stopping = EarlyStopping(1)
+    network, _, after = train_scripted([3, 4], stopping)
+    for array in network._arrays():
+        array[1][...] = 7
+    stopping.restore(network)
+    assert_same(all_arrays(network), after[0])
+
+
+def test_a_second_fit_with_the_same_early_stopping_starts_afresh():
+    stopping = EarlyStopping(2)
+    train_scripted([1, 2, 3, 4], stopping)
+    network, history, after = train_scripted([30, 20, 40, 50, 60], stopping)
+    assert len(history["loss"]) == 4 and (stopping.best_epoch, stopping.best_loss) == (1, 20)
+    assert_same(all_arrays(network), after[1])
+
+
+@pytest.mark.parametrize("trouble", [np.nan, np.inf])
+def test_a_loss_that_is_not_finite_puts_the_best_weights_back_too(trouble):
+    stopping = EarlyStopping(5)
+    with pytest.warns(RuntimeWarning, match="not finite in epoch 4"):
+        network, history, after = train_scripted([3, 2, 4, trouble, 1], stopping)
+    assert history["validation_loss"] == [3, 2, 4] and stopping.best_epoch == 1
+    assert_same(all_arrays(network), after[1])
+
+
+def test_divergence_in_the_first_epoch_has_nothing_to_put_back():
+    stopping = EarlyStopping(5)
+    train_scripted([3], stopping)
+    with pytest.warns(RuntimeWarning, match="not finite in epoch 1"):
+        network, history, _ = train_scripted([np.nan, 1], stopping)
+    assert history["loss"] == [] and (stopping.best_epoch, stopping.best_loss) == (None, np.inf)
+    assert all(np.isfinite(array).all() for array in all_arrays(network))
+
+
+def test_after_an_interruption_restore_puts_the_best_weights_back():
+    stopping, seen = EarlyStopping(5), []
+    network, X, y = problem()
+
+    def callback(epoch, network, history):
+        seen.append(weights(network))
+        if epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(network, X, y, lr=20.0, epochs=9, validation=(X, y), early_stopping=stopping, callback=callback)
+    assert 0 <= stopping.best_epoch < 3
+    stopping.restore(network)
+    assert_same(weights(network), seen[stopping.best_epoch])
+
+
+def test_early_stopping_finds_the_minimum_of_a_real_training():
+    rng = np.random.default_rng(0)
+    X, y = nnlib.moons(40, rng=rng, noise=0.4)
+    X_val, y_val = nnlib.moons(200, rng=rng, noise=0.4)
+    network, stopping = mlp([2, 50, 2], rng=rng), EarlyStopping(30)
+    history = train(
+        network, X, y, optimizer=Adam(0.02), epochs=1000, validation=(X_val, y_val), early_stopping=stopping
+    )
+    values = history["validation_loss"]
+    assert len(values) == stopping.best_epoch + 31 < 1000
+    assert stopping.best_loss == values[stopping.best_epoch] == min(values)
+    assert SoftmaxCrossEntropy()(network.forward(X_val), y_val)[0] == pytest.approx(min(values), rel=1e-12)
+
+
 # ---------------------------------------------------------------- progress
 
 
@@ -625,6 +809,31 @@ def test_the_warning_settings_are_as_before():
             np.ones(1) / 0
 
 
+# ---------------------------------------------------------------- layers that know of training
+
+
+def test_fit_moves_the_running_statistics_once_a_batch_and_never_in_validation():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(3, 2, (10, 5)), rng.integers(0, 3, 10)
+    norm = BatchNorm(5)
+    network = Network([norm, Dense(5, 3, rng=rng)])
+    train(network, X, y, epochs=2, batch_size=4, rng=np.random.default_rng(7), validation=(X[:7], y[:7]))
+    expected, order = BatchNorm(5), np.random.default_rng(7)
+    for _ in range(2):
+        for X_batch, _ in batches(X, y, 4, order):
+            expected.forward(X_batch, training=True)
+    assert all(np.array_equal(norm.state[name], expected.state[name]) for name in norm.state)
+
+
+def test_fit_drops_out_in_training_and_not_in_validation():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(10, 5)), rng.integers(0, 3, 10)
+    network = Network([Dropout(0.5, rng), Dense(5, 3, rng=rng)])
+    history = train(network, X, y, lr=1e-300, validation=(X, y))
+    assert len(set(history["loss"])) == 3 and len(set(history["validation_loss"])) == 1
+    assert history["validation_loss"][0] == SoftmaxCrossEntropy()(network.forward(X), y)[0]
+
+
 # ---------------------------------------------------------------- it learns
 
 
@@ -671,3 +880,17 @@ def test_a_large_enough_network_learns_twenty_random_labels_by_heart():
     network = mlp([5, 64, 3], rng=rng)
     train(network, X, y, optimizer=SGD(0.1, momentum=0.9), epochs=200)
     assert np.array_equal(network.predict(X), y)
+
+
+def test_a_convolutional_network_learns_where_a_bar_lies():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(0, 0.3, (60, 1, 6, 6)), rng.integers(0, 2, 60)
+    for image, label in zip(X[:, 0], y):  # a bar that lies or stands, anywhere
+        image[(rng.integers(6), slice(None)) if label else (slice(None), rng.integers(6))] += 1
+    layers = [nnlib.Conv2D(1, 4, 3, rng=rng, padding=1), nnlib.ReLU(), nnlib.MaxPool2D(2), nnlib.Flatten()]
+    network = Network(
+        [*layers, Dense(36, 8, rng=rng), BatchNorm(8), nnlib.ReLU(), Dropout(0.2, rng), Dense(8, 2, rng=rng)]
+    )
+    history = train(network, X, y, optimizer=Adam(0.01), epochs=30, batch_size=16, rng=rng)
+    assert history["loss"][-1] < 0.2 * history["loss"][0]
+    assert np.mean(network.predict(X) == y) >= 0.95

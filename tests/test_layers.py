@@ -198,8 +198,9 @@ def test_needs_input_changes_no_gradient_of_a_parameter(kind):
         assert np.array_equal(layer.grads[name], grad)
 
 
-def test_dense_without_needs_input_returns_nothing():
-    layer, x, d_out = make(Dense)
+@pytest.mark.parametrize("kind", [Dense, Conv2D])
+def test_layers_with_weights_return_nothing_without_needs_input(kind):
+    layer, x, d_out = make(kind)
     layer.forward(x)
     assert layer.backward(d_out, needs_input=False) is None
 

@@ -85,7 +85,7 @@ def course(tmp_path_factory):
     course = tmp_path_factory.mktemp("course")
     for name in ("book", "nnlib", "tests"):
         (course / name).mkdir()
-    for name in ("conftest.py", "pyproject.toml", "constraints.txt", "tests/figures.py"):
+    for name in ("conftest.py", "pyproject.toml", "constraints.txt"):
         shutil.copy(publish.ROOT / name, course / name)
     shutil.copytree(publish.ROOT / "tools", course / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     (course / "nnlib" / "__init__.py").touch()

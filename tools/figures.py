@@ -1,4 +1,7 @@
-"""Figures compared as pictures: what nbval leaves out. conftest.py calls `complaints` for each cell that nbval runs."""
+"""Figures compared as pictures: what nbval leaves out.
+
+conftest.py calls `complaints` for each cell that nbval runs; publish.py, to keep a stored figure that looks the same.
+"""
 
 import base64
 import io
@@ -18,10 +21,11 @@ WEAKLY = 8
 WEAK_LIMIT = 0.01  # of all pixels
 
 
-def complaints(stored, fresh, name):
+def complaints(stored, fresh, save_as):
     """How the figures among a cell's fresh outputs differ from those among its stored ones: a list of lines.
 
-    Pictures that differ are saved in a temporary folder, under ``name``, for whoever looks into it.
+    Pictures that differ are saved in a temporary folder, under the name ``save_as``, for whoever looks into it; with None they
+    are not.
     """
     old, new = pngs(stored), pngs(fresh)
     if len(old) != len(new):
@@ -29,8 +33,10 @@ def complaints(stored, fresh, name):
     found = []
     for number, (before, after) in enumerate(zip(old, new), 1):
         difference = compare(before, after)
-        if difference:
-            folder = save(before, after, f"{name}-figure-{number}")
+        if difference and save_as is None:
+            found.append(f"figure differs: {difference}")
+        elif difference:
+            folder = save(before, after, f"{save_as}-figure-{number}")
             found.append(f"figure differs: {difference}; the stored, the fresh and the difference are in {folder}")
     return found
 

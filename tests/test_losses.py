@@ -290,11 +290,11 @@ def test_squared_error_computes_in_the_outputs_type(target_type, dtype):
 
 
 def test_the_mean_is_taken_in_float64():
-    ones = np.array([[1], [1], [0]], np.float32)
-    assert MeanSquaredError()(ones, np.zeros((3, 1)))[0] == 2 / 3
-    far = np.array([[1000], [1000], [-1000]], np.float32)
-    assert BinaryCrossEntropy()(far, [0, 0, 0])[0] == 2000 / 3
-    assert SoftmaxCrossEntropy()(np.hstack([0 * far, far]), [0, 0, 0])[0] == 2000 / 3
+    """Of 2**24, 1001 and 0: a sum of the first two is no float32, nor is a third of it."""
+    far = np.array([[2**24], [1001], [-1000]], np.float32)
+    assert BinaryCrossEntropy()(far, [0, 0, 0])[0] == (2**24 + 1001) / 3
+    assert SoftmaxCrossEntropy()(np.hstack([0 * far, far]), [0, 0, 0])[0] == (2**24 + 1001) / 3
+    assert MeanSquaredError()(np.array([[2**12], [1], [0]], np.float32), np.zeros((3, 1)))[0] == (2**24 + 1) / 3
 
 
 # ---------------------------------------------------------------- the penalty on weights

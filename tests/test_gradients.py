@@ -177,6 +177,14 @@ def test_the_error_is_relative_to_the_larger_gradient():
     assert gradient_check(network, BinaryCrossEntropy(), X, y)["0.b"] == pytest.approx(0.1, rel=1e-6)
 
 
+def test_gradients_below_1e_8_are_measured_against_that():
+    def without_gradient(outputs, targets):
+        return 1e-9 * float(outputs.sum()), np.zeros_like(outputs)
+
+    network = Network([Dense(3, 1, rng=np.random.default_rng(0))])
+    assert gradient_check(network, without_gradient, np.ones((1, 3)), None)["0.b"] == pytest.approx(0.1, rel=1e-6)
+
+
 # ---------------------------------------------------------------- wrong gradients are found
 
 

@@ -416,13 +416,14 @@ def test_loaded_layers_of_dropout_draw_masks_of_their_own_and_always_the_same(tm
         masks.append([layer.forward(np.ones((9, 9)), training=True) for layer in (first, second)])
     assert not np.array_equal(masks[0][0], masks[0][1])
     assert np.array_equal(masks[0], masks[1])
+    assert np.array_equal(masks[0][0], Dropout(0.5, np.random.default_rng(0)).forward(np.ones((9, 9)), training=True))
 
 
 def test_saving_changes_nothing_and_replaces_an_older_file(tmp_path):
     network, other = make(), make(seed=1)
     before = {name: array.copy() for name, array in arrays_of(network).items()}
     other.save(tmp_path / "net.npz")
-    network.save(tmp_path / "net.npz")
+    network.save(str(tmp_path / "net.npz"))
     assert [path.name for path in tmp_path.iterdir()] == ["net.npz"]
     for name, array in before.items():
         assert np.array_equal(arrays_of(network)[name], array)

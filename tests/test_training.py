@@ -558,6 +558,16 @@ def test_the_weights_put_back_are_a_copy():
     assert_same(all_arrays(network), after[0])
 
 
+def test_before_any_training_there_is_no_best_epoch():
+    stopping = EarlyStopping(3)
+    assert (stopping.patience, stopping.min_delta) == (3, 0)
+    assert (stopping.best_epoch, stopping.best_loss) == (None, np.inf)
+    network, _, _ = problem()
+    before = weights(network)
+    stopping.restore(network)
+    assert_same(weights(network), before)
+
+
 def test_a_second_fit_with_the_same_early_stopping_starts_afresh():
     stopping = EarlyStopping(2)
     train_scripted([1, 2, 3, 4], stopping)
@@ -669,7 +679,7 @@ def test_progress_is_a_bar_with_the_loss_unless_told(bars, options):
     network, X, y = problem()
     history = train(network, X, y, **options)
     (bar,) = bars
-    assert bar.options["total"] == 3 and bar.updates == 3 and bar.closed
+    assert bar.options["total"] == 3 and bar.options["unit"] == "epoch" and bar.updates == 3 and bar.closed
     assert bar.texts == [f"loss {value:.4g}" for value in history["loss"]]
 
 
@@ -789,6 +799,35 @@ def test_divergence_in_the_first_epoch_leaves_an_empty_history():
     assert history == {"loss": [], "lr": [], "size": [], "seconds": []}
     assert [str(w.message)[:38] for w in caught] == ["the loss is not finite in epoch 1, so "]
     assert history.table() == "epoch        loss          lr        size"
+
+
+def test_a_first_look_at_outputs_that_overflow_warns_of_nothing_but_the_loss():
+    network = Network([Dense(5, 3, rng=np.random.default_rng(0), init=nnlib.constant(9))])
+    history, caught = diverge(network, np.full((10, 5), 1e308), np.ones((10, 3)), MeanSquaredError())
+    assert history["loss"] == [] and ["the loss is not finite" in str(w.message) for w in caught] == [True]
+
+
+def test_a_loss_that_is_not_finite_is_followed_by_no_step():
+    network, X, _ = problem()
+    values = iter([1.0, 1.0, 1.0, 1.0, np.nan, 1.0])
+
+    def loss(outputs, targets):
+        return next(values), np.ones_like(outputs)
+
+    before = []
+    network.layers.append(spy := Spy())
+    with pytest.warns(RuntimeWarning, match="not finite in epoch 3"):
+        train(
+            network,
+            X,
+            np.zeros(10),
+            loss,
+            batch_size=5,
+            rng=np.random.default_rng(0),
+            callback=lambda *_: before.append(weights(network)),
+        )
+    assert len(before) == 2 and [kind for kind, *_ in spy.seen].count("backward") == 4
+    assert_same(weights(network), before[-1])
 
 
 def test_a_validation_loss_that_is_not_finite_ends_the_training_too():

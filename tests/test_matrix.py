@@ -124,11 +124,12 @@ class TestComparison:
         text = (course / matrix.RESULT).read_text(encoding="utf-8")
         assert str(course) not in text
         result = json.loads(text)
-        assert list(result) == ["date", "machine", "settings", "chapters"]
+        assert list(result) == ["date", "machine", "settings", "chapters", "seconds"]
         assert result["settings"]["made-up"] == {"about": "of the tests", "state": matrix.RUNS}
         chapter = result["chapters"]["90_depends"]
         assert chapter["one-thread"] == "held" and chapter["made-up"].startswith("differs: cell 1 text")
         assert result["chapters"]["91_mnist"]["one-thread"] == "skipped (MNIST)"
+        assert list(result["seconds"]) == list(result["chapters"])
 
     def test_run_without_a_result(self, course):
         (course / "book" / "92_broken.ipynb").write_text("not a notebook")
@@ -149,7 +150,7 @@ class TestComparison:
     ],
 )
 def test_exit_status(course, monkeypatch, verdicts, expected):
-    monkeypatch.setattr(matrix, "compare", lambda page, setting: (verdicts["mnist" in page.stem], []))
+    monkeypatch.setattr(matrix, "compare", lambda page, setting: matrix.Outcome(verdicts["mnist" in page.stem]))
     assert run(course, [made_up("one-thread", {})])[0] == expected
 
 
@@ -193,7 +194,7 @@ class TestSettings:
         assert setting.state.startswith("did not take: Python ended with status ")
 
     def test_nothing_is_run_under_a_setting_that_does_not_take(self, course, monkeypatch):
-        monkeypatch.setattr(matrix, "compare", lambda page, setting: ("held", []))
+        monkeypatch.setattr(matrix, "compare", lambda page, setting: matrix.Outcome("held"))
         status, said = run(course, [made_up("wrong", {}, {"threads": [3]}), made_up("right", {})])
         assert status == 2
         assert "90_depends, right: held" in said and "90_depends, wrong" not in said

@@ -26,6 +26,7 @@ import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = Path("lessons/results/matrix.json")
@@ -217,8 +218,16 @@ def needs_mnist(page):
     return any(re.search(r"\bmnist\(", "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code")
 
 
+class Outcome(NamedTuple):
+    """Of one chapter under one setting."""
+
+    verdict: str
+    differences: list = []  # (cell, kind, lines)
+    seconds: float = 0.0  # of its cells
+
+
 def compare(page, setting):
-    """Run a chapter under a setting: the verdict, and a list of what differs, (cell, kind, lines)."""
+    """Run a chapter under a setting."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         options = ["-n0", "-vv", "--color=no", "-p", "no:cacheprovider", f"--nbval-cell-timeout={CELL_TIMEOUT}"]
@@ -231,14 +240,14 @@ def compare(page, setting):
     failed = [(cell, part.text) for cell, part in parts if cell.startswith("cell ") and part.tag != "skipped"]
     found = [(cell, *difference(message)) for cell, message in failed]
     if found:
-        return f"differs: {' '.join(found[0][:2])}" + f", {len(found) - 1} more" * (len(found) > 1), found
+        return Outcome(f"differs: {' '.join(found[0][:2])}" + f", {len(found) - 1} more" * (len(found) > 1), found)
     skipped = [part for _, part in parts if part.tag == "skipped" and "MNIST is not at hand" in part.get("message")]
     if cases and len(skipped) == len(cases):
-        return "skipped (MNIST)", []
+        return Outcome("skipped (MNIST)")
     if done.returncode or not cases or parts:
         last = (done.stdout + done.stderr).strip().splitlines()[-5:]
-        return "no result", [("pytest", f"status {done.returncode}", last)]
-    return "held", []
+        return Outcome("no result", [("pytest", f"status {done.returncode}", last)])
+    return Outcome("held", seconds=sum(float(case.get("time")) for case in cases))
 
 
 def difference(message):
@@ -259,14 +268,14 @@ def difference(message):
 
 
 def run_all(pages, settings):
-    """{(chapter, setting): (verdict, what differs)}. Two runs at a time; one, where it has two threads itself."""
+    """{(chapter, setting): outcome}. Two runs at a time; one, where it has two threads itself."""
     outcomes = {}
 
     def run(job):
         page, setting = job
         start = time.perf_counter()
         outcomes[page.stem, setting.name] = outcome = compare(page, setting)
-        print(f"{page.stem}, {setting.name}: {outcome[0]} ({time.perf_counter() - start:.0f} s)", flush=True)
+        print(f"{page.stem}, {setting.name}: {outcome.verdict} ({time.perf_counter() - start:.0f} s)", flush=True)
 
     for threads, at_a_time in ((1, 2), (2, 1)):
         chosen = [setting for setting in settings if (setting.expected["threads"] == [2]) == (threads == 2)]
@@ -280,7 +289,7 @@ def run_all(pages, settings):
 
 def table(pages, settings, outcomes):
     rows = [["", *(setting.name for setting in settings)]]
-    rows += [[page.stem, *(outcomes[page.stem, setting.name][0] for setting in settings)] for page in pages]
+    rows += [[page.stem, *(outcomes[page.stem, setting.name].verdict for setting in settings)] for page in pages]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
@@ -290,7 +299,7 @@ def details(pages, settings, outcomes):
     for page in pages:
         found = {}
         for setting in settings:
-            for cell, kind, lines in outcomes[page.stem, setting.name][1]:
+            for cell, kind, lines in outcomes[page.stem, setting.name].differences:
                 found.setdefault((cell, kind, *lines), []).append(setting.name)
         for (cell, kind, *lines), names in found.items():
             yield f"\n{page.stem}, {cell}, {kind}: {', '.join(names)}"
@@ -306,9 +315,10 @@ def record(machine, pages, settings, outcomes):
         "machine": {"processor": processor()} | versions,
         "settings": {setting.name: {"about": setting.about, "state": setting.state} for setting in settings},
         "chapters": {
-            page.stem: {one.name: outcomes[page.stem, one.name][0] for one in settings if one.state == RUNS}
+            page.stem: {one.name: outcomes[page.stem, one.name].verdict for one in settings if one.state == RUNS}
             for page in pages
         },
+        "seconds": {page.stem: round(outcomes[page.stem, "one-thread"].seconds) for page in pages},
     }
 
 
@@ -349,7 +359,7 @@ def run_matrix(arguments):
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(record(machine, pages, settings, outcomes), indent=2)
         path.write_text(text + "\n", encoding="utf-8", newline="\n")
-    verdicts = {verdict for verdict, _ in outcomes.values()}
+    verdicts = {outcome.verdict for outcome in outcomes.values()}
     if not verdicts or "no result" in verdicts or any(setting.state.startswith("did not") for setting in settings):
         print("Not all of it was run." if verdicts else "Nothing was run.")
         return 2

@@ -65,6 +65,7 @@ RACES = {
 ALONE = ["nnlib", "products"]
 GROWTH = {
     "examples": [(n, task(SMALL, 64, ALONE, examples=n)) for n in (3750, 7500, 15000, 30000, 60000)],
+    "batch": [(n, task(SMALL, n, ALONE, examples=6000)) for n in (1, 4, 16, 64, 256, 1024)],
     "width": [(n, task([784, n, n, 10], 64, ALONE, examples=6000)) for n in (16, 32, 64, 128, 256, 512, 1024)],
     "hidden layers": [(n, task([784] + [128] * n + [10], 64, ALONE, examples=6000)) for n in (1, 2, 4, 8, 16)],
 }

@@ -107,9 +107,8 @@ class LeakyReLU(Layer):
     """The layer ``a = z`` where z > 0, else ``slope * z``; its slope is 1 or ``slope`` (the latter at z = 0)."""
 
     def __init__(self, slope=0.01):
-        super().__init__()
-        check_number("slope", slope)
-        self.config = {"slope": float(slope)}
+        check_number(slope=slope)
+        super().__init__(slope=float(slope))
         self.slope = float(slope)  # a NumPy float64 would turn float32 into float64
 
     def forward(self, x, training=False):

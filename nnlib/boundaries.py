@@ -49,7 +49,7 @@ def boundaries(panels, X=None, y=None, *, columns=3, probability=False):
     """
     if not panels:
         raise ValueError("panels is empty; it must be a dict from titles to predictors")
-    check_whole("columns", columns)
+    check_whole(columns=columns)
     columns = min(columns, len(panels))
     axes = grid(len(panels), columns, height=min(WIDTH / columns + 0.1, 4))
     for i, (ax, (title, panel)) in enumerate(zip(axes, panels.items())):
@@ -75,7 +75,7 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
     every cell has the same size.
     """
     X, y = _check_data(X, y)
-    check_whole("columns", columns)
+    check_whole(columns=columns)
     if not snapshots:
         raise ValueError("snapshots is empty; it must be a dict from epochs to copies of the network")
     seen = {}

@@ -26,7 +26,7 @@ def gradient_check(network, loss, X, y, *, training=False, l2=0, step=1e-5):
     """
     if network.dtype != np.float64:
         raise ValueError(f"network computes in {network.dtype}; a gradient check needs float64")
-    check_number("step", step, above=0)
+    check_number(step=step, above=0)
     X = np.array(X, dtype=np.float64)
 
     probe = copy.deepcopy(network)
@@ -77,7 +77,7 @@ def gradient_report(network, lr=1.0):
     where training goes well; and a ``remark``: "vanishing" or "exploding" if the mean is a thousand times smaller or
     larger than the last weight's, and "not finite".
     """
-    check_number("lr", lr, above=0)
+    check_number(lr=lr, above=0)
     weights = [(i, layer) for i, layer in enumerate(network.layers) if "W" in layer.params]
     if not weights:
         raise ValueError("network has no layer with weights")

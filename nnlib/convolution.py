@@ -25,13 +25,11 @@ class Conv2D(Layer):
     """
 
     def __init__(self, c_in, c_out, kernel_size, *, rng, stride=1, padding=0, init=he, dtype=np.float64):
-        super().__init__()
-        for name, value in (("c_in", c_in), ("c_out", c_out), ("kernel_size", kernel_size), ("stride", stride)):
-            check_whole(name, value)
-        check_whole("padding", padding, least=0)
+        check_whole(c_in=c_in, c_out=c_out, kernel_size=kernel_size, stride=stride)
+        check_whole(padding=padding, least=0)
         check_generator(rng)
         check_floats(dtype)
-        self.config = {"c_in": c_in, "c_out": c_out, "kernel_size": kernel_size, "stride": stride, "padding": padding}
+        super().__init__(c_in=c_in, c_out=c_out, kernel_size=kernel_size, stride=stride, padding=padding)
         self.c_in, self.kernel_size, self.stride, self.padding = c_in, kernel_size, stride, padding
         area = kernel_size * kernel_size
         W = init(rng, (c_out, c_in, kernel_size, kernel_size), c_in * area, c_out * area)
@@ -84,9 +82,8 @@ class MaxPool2D(Layer):
     """
 
     def __init__(self, kernel_size):
-        super().__init__()
-        check_whole("kernel_size", kernel_size)
-        self.config = {"kernel_size": kernel_size}
+        check_whole(kernel_size=kernel_size)
+        super().__init__(kernel_size=kernel_size)
         self.kernel_size = kernel_size
 
     def forward(self, x, training=False):

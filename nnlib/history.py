@@ -14,7 +14,7 @@ class History(dict):
 
     def table(self, every=1):
         """The history as text: a line for every ``every``-th epoch (counted from 1) and the last, without the seconds."""
-        check_whole("every", every)
+        check_whole(every=every)
         names = [name for name in self if name != "seconds"]
         epochs = len(self["loss"])
         lines = ["epoch  " + "  ".join(f"{name:>10}" for name in names)]
@@ -33,7 +33,7 @@ class Progress:
         if progress is None or progress is True:
             self.bar = _bar(epochs)
         elif progress is not False:
-            check_whole("progress", progress)
+            check_whole(progress=progress)
             self.every = progress
 
     def epoch(self, epoch, history):

@@ -16,7 +16,7 @@ def zeros(rng, shape, fan_in, fan_out):
 
 def constant(c):
     """An initializer that sets every weight to ``c``: all units of a layer then stay alike."""
-    check_number("c", c)
+    check_number(c=c)
 
     def init(rng, shape, fan_in, fan_out):
         return np.full(shape, float(c))
@@ -26,7 +26,7 @@ def constant(c):
 
 def normal(std):
     """An initializer that draws from a normal distribution with mean 0 and standard deviation ``std``."""
-    check_number("std", std, above=0)
+    check_number(std=std, above=0)
 
     def init(rng, shape, fan_in, fan_out):
         return std * rng.standard_normal(shape)

@@ -12,15 +12,15 @@ class Layer:
     before it, and may be called again: it gives the same.
 
     ``params`` and ``grads`` are two dicts with the same keys, such as ``"W"`` and ``"b"``. ``state`` is for arrays that are
-    kept and saved but not learnt; ``config`` holds the arguments that make a layer like it. A layer never updates its own parameters (an optimizer does) and never changes
-    an array that it is given.
+    kept and saved but not learnt; ``config`` holds the arguments that make a layer like it, as given to ``__init__`` here. A
+    layer never updates its own parameters (an optimizer does) and never changes an array that it is given.
     """
 
-    def __init__(self):
+    def __init__(self, **config):
         self.params = {}
         self.grads = {}
         self.state = {}
-        self.config = {}
+        self.config = config
         self._kept = None
 
     def forward(self, x, training=False):

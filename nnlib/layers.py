@@ -21,14 +21,11 @@ class Dense(Layer):
     """
 
     def __init__(self, n_in, n_out, *, rng, init=he, dtype=np.float64):
-        super().__init__()
-        check_whole("n_in", n_in)
-        check_whole("n_out", n_out)
+        check_whole(n_in=n_in, n_out=n_out)
         check_generator(rng)
         check_floats(dtype)
-        self.config = {"n_in": n_in, "n_out": n_out}
-        self.n_in = n_in
-        self.n_out = n_out
+        super().__init__(n_in=n_in, n_out=n_out)
+        self.n_in, self.n_out = n_in, n_out
         self.params = {"W": init(rng, (n_in, n_out), n_in, n_out).astype(dtype), "b": np.zeros(n_out, dtype)}
         self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
 
@@ -70,12 +67,10 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate, rng):
-        super().__init__()
-        check_number("rate", rate, least=0, below=1)
+        check_number(rate=rate, least=0, below=1)
         check_generator(rng)
-        self.config = {"rate": float(rate)}
-        self.rate = float(rate)
-        self.rng = rng
+        super().__init__(rate=float(rate))
+        self.rate, self.rng = float(rate), rng
 
     def forward(self, x, training=False):
         mask = None
@@ -106,12 +101,11 @@ class BatchNorm(Layer):
     """
 
     def __init__(self, n, momentum=0.1, eps=1e-5, dtype=np.float64):
-        super().__init__()
-        check_whole("n", n)
-        check_number("momentum", momentum, above=0, most=1)
-        check_number("eps", eps, above=0)
+        check_whole(n=n)
+        check_number(momentum=momentum, above=0, most=1)
+        check_number(eps=eps, above=0)
         check_floats(dtype)
-        self.config = {"n": n, "momentum": float(momentum), "eps": float(eps)}
+        super().__init__(n=n, momentum=float(momentum), eps=float(eps))
         self.n, self.momentum, self.eps = n, float(momentum), float(eps)
         self.params = {"gamma": np.ones(n, dtype), "beta": np.zeros(n, dtype)}
         self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}

@@ -110,7 +110,7 @@ def l2(network, strength):
     After ``backward``: each weight's gradient grows by ``strength * W``. Biases, gamma and beta are left alone. Raises
     ValueError if ``strength`` is negative.
     """
-    check_number("strength", strength, least=0)
+    check_number(strength=strength, least=0)
     strength = float(strength)
     penalty = 0.0
     for layer in network.layers:

@@ -169,8 +169,7 @@ def mlp(sizes, activation="relu", *, rng, dtype=np.float64):
         raise ValueError(
             f"sizes is {sizes!r}; it must list at least the number of inputs and the number of outputs, such as [2, 8, 1]"
         )
-    for i, size in enumerate(sizes):
-        check_whole(f"sizes[{i}]", size)
+    check_whole(**{f"sizes[{i}]": size for i, size in enumerate(sizes)})
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(f"activation is {activation!r}; the known ones are {', '.join(ACTIVATIONS)}")
     check_generator(rng)

@@ -60,7 +60,7 @@ def schedules(table, epochs):
 
     ``table`` is a dict from a name to a schedule, ``f(epoch) -> rate``, which is asked for the epochs 0 to ``epochs - 1``.
     """
-    check_whole("epochs", epochs)
+    check_whole(epochs=epochs)
     _, ax = pyplot().subplots()
     for name, schedule in table.items():
         # A rate holds for its whole epoch, from its number to the next.

@@ -58,7 +58,7 @@ def use_course_style():
 
 def grid(panels, columns, width=WIDTH, height=1.9):
     """A figure of small multiples: the axes of ``panels`` panels in rows of ``columns``, those left over removed."""
-    check_whole("columns", columns)
+    check_whole(columns=columns)
     rows = math.ceil(panels / columns)
     _, axes = pyplot().subplots(rows, columns, figsize=(width, height * rows), squeeze=False)
     for ax in axes.flat[panels:]:

@@ -22,7 +22,7 @@ def batches(X, y, batch_size, rng):
     """
     X, y = np.asarray(X), np.asarray(y)
     _check_lengths(X, y)
-    check_whole("batch_size", batch_size)
+    check_whole(batch_size=batch_size)
     check_generator(rng)
     order = rng.permutation(len(X))
     parts = (order[i : i + batch_size] for i in range(0, len(X), batch_size))
@@ -41,8 +41,8 @@ class EarlyStopping:
     """
 
     def __init__(self, patience, min_delta=0.0):
-        check_whole("patience", patience)
-        check_number("min_delta", min_delta, least=0)
+        check_whole(patience=patience)
+        check_number(min_delta=min_delta, least=0)
         self.patience = patience
         self.min_delta = min_delta
         self.begin()
@@ -111,15 +111,15 @@ def fit(
             raise ValueError(f"validation is a {type(validation).__name__}; it must be a pair (X, y)")
         validation = _check_data(network, loss, *validation, "validation's X", "validation's y")
     _check_object("optimizer", optimizer, "step", "SGD(0.1)")
-    check_whole("epochs", epochs)
+    check_whole(epochs=epochs)
     if batch_size is not None:
-        check_whole("batch_size", batch_size)
+        check_whole(batch_size=batch_size)
         if rng is None:
             raise ValueError(
                 "rng is missing; with a batch_size the examples are shuffled, so pass rng=np.random.default_rng(0)"
             )
         check_generator(rng)
-    check_number("l2", l2, least=0)
+    check_number(l2=l2, least=0)
     if schedule is not None:
         _check_object("schedule", schedule, "__call__", "cosine_decay(0.1, 100)")
     if early_stopping is not None:
@@ -139,7 +139,7 @@ def fit(
             start = time.perf_counter()
             if schedule is not None:
                 rate = schedule(epoch)
-                check_number(f"schedule({epoch})", rate, least=0)
+                check_number(**{f"schedule({epoch})": rate}, least=0)
                 optimizer.lr = float(rate)
             data = [(X, y)] if batch_size is None else batches(X, y, batch_size, rng)
             record = _train_epoch(network, loss, data, len(X), optimizer, l2, metrics)

@@ -4,11 +4,11 @@ Classes differ by colour, and for who can't go by colour: areas by how light the
 shape, and by being filled or open. To readers these functions are ``plot.boundary``, ``plot.boundaries`` and so on.
 """
 
-import math
+from itertools import combinations
 
 import numpy as np
 
-from .arguments import all_finite, check_whole
+from .arguments import all_finite, check_whole, require
 from .style import COLORS, WIDTH, grid, pyplot
 
 AREAS = ["#a4cae4", "#fbe5d3", "#bcdccb", "#f4f0f7"]  # the classes' colours, light, and in grey of four kinds
@@ -47,8 +47,7 @@ def boundaries(panels, X=None, y=None, *, columns=3, probability=False):
     ``panels`` is a dict from a title to a predictor, as ``boundary`` takes it, all on the same X and y, or to
     ``(predictor, X, y)`` where each has data of its own.
     """
-    if not panels:
-        raise ValueError("panels is empty; it must be a dict from titles to predictors")
+    require(panels, "panels is empty; it must be a dict from titles to predictors")
     check_whole(columns=columns)
     columns = min(columns, len(panels))
     axes = grid(len(panels), columns, height=min(WIDTH / columns + 0.1, 4))
@@ -76,26 +75,20 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
     """
     X, y = _check_data(X, y)
     check_whole(columns=columns)
-    if not snapshots:
-        raise ValueError("snapshots is empty; it must be a dict from epochs to copies of the network")
-    seen = {}
-    for epoch, network in snapshots.items():
-        if id(network) in seen:
-            raise ValueError(
-                f"snapshots has one and the same network under {seen[id(network)]} and {epoch}; keep copy.deepcopy(network)"
-            )
-        seen[id(network)] = epoch
-    rows = math.ceil(len(snapshots) / columns)
+    require(snapshots, "snapshots is empty; it must be a dict from epochs to copies of the network")
+    for (a, one), (b, other) in combinations(snapshots.items(), 2):
+        kept = "keep copy.deepcopy(network)"
+        require(one is not other, f"snapshots has one and the same network under {a} and {b}; {kept}")
     cell = WIDTH / columns
-    left, bottom, right, top = 0.37, 0.36, 0.06, 0.22  # inches around the axes in each cell
     # Half again the usual pixels, since the slider shows a cell at twice its size.
-    figure = pyplot().figure(figsize=(WIDTH, cell * rows), dpi=150, layout="constrained")
-    figure.set_layout_engine("none")  # off for good; with layout="none" above, saving would put the style's layout back
-    axes = np.empty(len(snapshots), dtype=object)
-    for i, (epoch, network) in enumerate(snapshots.items()):
+    axes = grid(len(snapshots), columns, height=cell, dpi=150)
+    axes[0].figure.set_layout_engine("none")  # off for good: not even saving puts the style's layout back
+    rows = axes[0].get_gridspec().nrows
+    left, bottom, right, top = 0.37, 0.36, 0.06, 0.22  # inches around the axes in each cell
+    for i, (ax, (epoch, network)) in enumerate(zip(axes, snapshots.items())):
         x0, y0 = i % columns * cell + left, (rows - 1 - i // columns) * cell + bottom
-        size = np.array([x0, y0, cell - left - right, cell - bottom - top]) / [WIDTH, cell * rows, WIDTH, cell * rows]
-        ax = axes[i] = figure.add_axes(size)
+        place = [x0, y0, cell - left - right, cell - bottom - top]
+        ax.set_position(np.divide(place, 2 * [WIDTH, cell * rows]))
         _draw(ax, network, X, y, probability)
         ax.set_title(f"epoch {epoch}", fontsize=9, pad=3)
         ax.tick_params(labelsize=7, pad=1.5, length=2.5)
@@ -103,7 +96,7 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
         ax.set_xlabel(ax.get_xlabel(), fontsize=8, labelpad=0.5)
         ax.set_ylabel(ax.get_ylabel(), fontsize=8, labelpad=0)
     # Long numbers on the axis need more room at the left, the same in every cell.
-    shift = max(0.05 - axes[0].get_tightbbox().x0 / figure.dpi, 0) / WIDTH
+    shift = max(0.05 - axes[0].get_tightbbox().x0 / axes[0].figure.dpi, 0) / WIDTH
     for ax in axes:
         x0, y0, width, height = ax.get_position().bounds
         ax.set_position([x0 + shift, y0, width - shift, height])
@@ -112,12 +105,11 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
 
 def _check_data(X, y):
     X, y = np.asarray(X), np.asarray(y)
-    if X.ndim != 2 or X.shape[1] != 2 or len(X) == 0:
-        raise ValueError(f"X has shape {X.shape}; a boundary is drawn over two columns, (N, 2)")
-    if X.dtype.kind not in "iufb" or not all_finite(X):
-        raise ValueError("X holds something that is not a finite number")
-    if y.shape not in ((len(X),), (len(X), 1)):
-        raise ValueError(f"y has shape {y.shape}; it must have a label for each of the {len(X)} rows of X")
+    is_plane = X.ndim == 2 and X.shape[1] == 2 and len(X) > 0
+    require(is_plane, f"X has shape {X.shape}; a boundary is drawn over two columns, (N, 2)")
+    require(X.dtype.kind in "iufb" and all_finite(X), "X holds something that is not a finite number")
+    fits = y.shape in ((len(X),), (len(X), 1))
+    require(fits, f"y has shape {y.shape}; it must have a label for each of the {len(X)} rows of X")
     return X, y.reshape(-1)
 
 
@@ -146,55 +138,49 @@ def _draw(ax, predict, X, y, probability, limits=None):
     x2 = bottom + (np.arange(steps) + 0.5) / steps * (top - bottom)
     points = np.column_stack([axis.ravel() for axis in np.meshgrid(x1, x2)])
 
+    ask = _probabilities if probability else _labels
+    values, classes = ask(predict, points, y)
+    values = values.reshape(steps, steps)
     if probability:
-        values = _probabilities(predict, points, y).reshape(steps, steps)
-        classes = np.unique(y)
         cmap, ends = LinearSegmentedColormap.from_list("probability", PROBABILITY), (0, 1)
         lines = [values] if values.min() < 0.5 < values.max() else []
     else:
-        labels = _labels(predict, points)
-        classes = np.unique(np.concatenate([y, labels]))
-        if len(classes) > len(AREAS):
-            raise ValueError(
-                f"y and the predictions hold {len(classes)} different values; a boundary shows at most {len(AREAS)} "
-                "classes (a function must return labels, not logits)"
-            )
-        values = np.searchsorted(classes, labels).reshape(steps, steps)
         cmap, ends = ListedColormap(AREAS), (-0.5, len(AREAS) - 0.5)
-        present = np.unique(values)
-        lines = [values == k for k in present[1:]]  # one line less than there are areas
+        lines = [values == k for k in np.unique(values)[1:]]  # one line less than there are areas
     place = {"extent": (left, right, bottom, top), "origin": "lower", "aspect": "auto", "zorder": 0}
     image = ax.imshow(values, cmap=cmap, vmin=ends[0], vmax=ends[1], interpolation="nearest", **place)
     for line in lines:
         ax.contour(x1, x2, line, [0.5], colors=LINE, linewidths=1.2, zorder=1)
     size = np.clip(6 * width, 7, 24)
     for k, label in enumerate(classes):
-        filled = {"color": COLORS[k], "edgecolor": "white", "linewidth": 0.5}
-        opened = {"color": "white", "edgecolor": COLORS[k], "linewidth": 0.9}
-        look = opened if k % 2 else filled
-        ax.scatter(*X[y == label].T, s=size, marker=MARKERS[k], label=f"class {label}", zorder=2, **look)
+        face, edge, edge_width = ("white", COLORS[k], 0.9) if k % 2 else (COLORS[k], "white", 0.5)
+        look = {"marker": MARKERS[k], "facecolor": face, "edgecolor": edge, "linewidth": edge_width}
+        ax.scatter(*X[y == label].T, s=size, label=f"class {label}", zorder=2, **look)
     ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="$x_1$", ylabel="$x_2$")
     ax.grid(False)
     return image
 
 
-def _labels(predict, points):
-    labels = _ask(predict, "predict", points)
-    if labels.shape != (len(points),):
-        raise ValueError(f"predict gave shape {labels.shape} for {len(points)} points; it must give each a label, (M,)")
-    return labels
+def _labels(predict, points, y):
+    """For each of M points, which of the classes it is given, as an index (M,); and the classes."""
+    labels, M = _ask(predict, "predict", points), len(points)
+    require(labels.shape == (M,), f"predict gave shape {labels.shape} for {M} points; it must give each a label, (M,)")
+    classes = np.union1d(y, labels)
+    found = f"y and the predictions hold {len(classes)} different values"
+    needed = f"a boundary shows at most {len(AREAS)} classes (a function must return labels, not logits)"
+    require(len(classes) <= len(AREAS), f"{found}; {needed}")
+    return np.searchsorted(classes, labels), classes
 
 
 def _probabilities(predict, points, y):
-    p = _ask(predict, "predict_proba", points)
-    if p.shape == (len(points), 2):
+    """For each of M points the probability of class 1 of two, (M,); and the classes."""
+    p, M, classes = _ask(predict, "predict_proba", points), len(points), np.unique(y)
+    if p.shape == (M, 2):
         p = p[:, 1]
-    if p.shape != (len(points),) or len(np.unique(y)) > 2:
-        raise ValueError(
-            f"predict gave shape {p.shape} for {len(points)} points and y holds {len(np.unique(y))} classes; "
-            "probability=True needs the probability of class 1 of two, (M,) or (M, 2)"
-        )
-    return p
+    found = f"predict gave shape {p.shape} for {M} points and y holds {len(classes)} classes"
+    needed = "probability=True needs the probability of class 1 of two, (M,) or (M, 2)"
+    require(p.shape == (M,) and len(classes) <= 2, f"{found}; {needed}")
+    return p, classes
 
 
 def _explain(figure, axes, image, probability):

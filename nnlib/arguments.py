@@ -53,6 +53,13 @@ def all_finite(values):
     return values.size == 0 or bool(np.isfinite(values.min()) and np.isfinite(values.max()))
 
 
+def check_finite(name, values, kinds="iufb"):
+    """Raise ValueError unless an array holds numbers (or bools, unless ``kinds`` leaves them out), all of them finite."""
+    if values.dtype.kind not in kinds:
+        raise ValueError(f"{name} holds {values.dtype} values; it must hold numbers")
+    require(all_finite(values), f"{name} holds NaN or infinity; every value must be finite")
+
+
 def import_package(module, package=None):
     """A module that only some functions need; its lack is an ImportError that says what to install."""
     try:

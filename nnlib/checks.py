@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from .arguments import check_number
+from .arguments import check_number, require
 from .losses import l2 as add_l2
 
 
@@ -24,8 +24,7 @@ def gradient_check(network, loss, X, y, *, training=False, l2=0, step=1e-5):
     Raises ValueError for a network that is not float64, where rounding would hide the difference, and for a gradient of another
     shape than what it belongs to.
     """
-    if network.dtype != np.float64:
-        raise ValueError(f"network computes in {network.dtype}; a gradient check needs float64")
+    require(network.dtype == np.float64, f"network computes in {network.dtype}; a gradient check needs float64")
     check_number(step=step, above=0)
     X = np.array(X, dtype=np.float64)
 
@@ -35,10 +34,8 @@ def gradient_check(network, loss, X, y, *, training=False, l2=0, step=1e-5):
     analytic |= {name: grad for name, _, grad in probe.parameters()}
     shapes = {"input": X.shape} | {name: value.shape for name, value, _ in probe.parameters()}
     for name, shape in shapes.items():
-        if np.shape(analytic[name]) != shape:
-            raise ValueError(
-                f"the gradient of {name} has shape {np.shape(analytic[name])}; it must be {shape}, as {name} itself"
-            )
+        found = np.shape(analytic[name])
+        require(found == shape, f"the gradient of {name} has shape {found}; it must be {shape}, as {name} itself")
     add_l2(probe, l2)
     analytic |= {name: grad for name, _, grad in probe.parameters()}
 
@@ -79,13 +76,12 @@ def gradient_report(network, lr=1.0):
     """
     check_number(lr=lr, above=0)
     weights = [(i, layer) for i, layer in enumerate(network.layers) if "W" in layer.params]
-    if not weights:
-        raise ValueError("network has no layer with weights")
+    require(weights, "network has no layer with weights")
     last = np.abs(weights[-1][1].grads["W"]).mean()
     rows = GradientReport()
     for i, layer in weights:
         W, grad = layer.params["W"], layer.grads["W"]
-        mean = float(np.abs(grad).mean())
+        mean, largest = float(np.abs(grad).mean()), float(np.abs(grad).max())
         remark = ""
         if not np.isfinite(mean):
             remark = "not finite"
@@ -95,15 +91,6 @@ def gradient_report(network, lr=1.0):
             remark = "exploding"
         with np.errstate(all="ignore"):  # gradients that are not finite, weights that are all zero
             spread, ratio = float(grad.std()), float(lr * np.linalg.norm(grad) / np.linalg.norm(W))
-        rows.append(
-            {
-                "name": f"{i}.W",
-                "layer": type(layer).__name__,
-                "mean": mean,
-                "max": float(np.abs(grad).max()),
-                "spread": spread,
-                "ratio": ratio,
-                "remark": remark,
-            }
-        )
+        sizes = {"mean": mean, "max": largest, "spread": spread, "ratio": ratio}
+        rows.append({"name": f"{i}.W", "layer": type(layer).__name__, **sizes, "remark": remark})
     return rows

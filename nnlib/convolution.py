@@ -39,9 +39,8 @@ class Conv2D(Layer):
     def forward(self, x, training=False):
         k, s, p = self.kernel_size, self.stride, self.padding
         if x.ndim != 4 or x.shape[1] != self.c_in or min(x.shape[2:]) + 2 * p < k:
-            raise ValueError(
-                f"x has shape {x.shape}; this layer takes (N, {self.c_in}, H, W), H and W at least {max(k - 2 * p, 1)}"
-            )
+            needed = f"this layer takes (N, {self.c_in}, H, W), H and W at least {max(k - 2 * p, 1)}"
+            raise ValueError(f"x has shape {x.shape}; {needed}")
         N, C, H, W = x.shape
         # Examples last: numbers that are moved together then lie together in memory, which is several times as fast.
         padded = np.zeros((C, H + 2 * p, W + 2 * p, N), x.dtype)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arguments import check_number
+from .arguments import check_number, require
 
 
 class Optimizer:
@@ -21,9 +21,8 @@ class Optimizer:
     def step(self, parameters):
         for name, value, grad in parameters:
             if self._values.setdefault(name, value) is not value:
-                raise ValueError(
-                    f"parameters is another network's: this optimizer has taken steps for another {name!r}; make a new one"
-                )
+                why = f"this optimizer has taken steps for another {name!r}; make a new one"
+                raise ValueError(f"parameters is another network's: {why}")
             self.update(value, grad, self._memory.setdefault(name, {}))
 
     def update(self, value, grad, memory):
@@ -44,10 +43,8 @@ class SGD(Optimizer):
     def __init__(self, lr, momentum=0, nesterov=False):
         super().__init__(lr)
         check_number(momentum=momentum, least=0, below=1)
-        if nesterov and momentum == 0:
-            raise ValueError(
-                "nesterov is True and momentum is 0; Nesterov's step needs a momentum above 0, such as 0.9"
-            )
+        needed = "Nesterov's step needs a momentum above 0, such as 0.9"
+        require(momentum or not nesterov, f"nesterov is True and momentum is 0; {needed}")
         self.momentum = float(momentum)
         self.nesterov = nesterov
 

@@ -5,7 +5,7 @@
 
 import math
 
-from .arguments import check_number, check_whole
+from .arguments import check_number, check_whole, require
 
 
 def constant_rate(lr):
@@ -44,6 +44,5 @@ def warmup(epochs, then):
     ``then`` is a schedule, such as ``cosine_decay(0.1, 100)``.
     """
     check_whole(epochs=epochs)
-    if not callable(then):
-        raise ValueError(f"then is {then!r}; it must be a schedule, such as constant_rate(0.1)")
+    require(callable(then), f"then is {then!r}; it must be a schedule, such as constant_rate(0.1)")
     return lambda epoch: then(0) * (epoch + 1) / epochs if epoch < epochs else then(epoch - epochs)

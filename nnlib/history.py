@@ -28,8 +28,7 @@ class Progress:
     """How ``fit`` shows where it is: a bar, a line every few epochs, or nothing."""
 
     def __init__(self, progress, epochs):
-        self.every = None
-        self.bar = None
+        self.bar, self.every = None, None
         if progress is None or progress is True:
             self.bar = _bar(epochs)
         elif progress is not False:

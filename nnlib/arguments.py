@@ -19,7 +19,10 @@ def check_whole(least=1, **values):
 
 
 def check_number(above=-np.inf, least=-np.inf, below=np.inf, most=np.inf, **values):
-    """Raise ValueError unless each of the values is a finite number inside the bounds that are given."""
+    """The values as floats; raises ValueError unless each is a finite number inside the bounds that are given.
+
+    As Python's floats: a NumPy float64 would turn float32 into float64 wherever they meet.
+    """
     for name, value in values.items():
         is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
         # Without bounds too, NaN and infinity fail: neither lies between minus infinity and infinity.
@@ -27,6 +30,7 @@ def check_number(above=-np.inf, least=-np.inf, below=np.inf, most=np.inf, **valu
             bounds = (("above", above), ("at least", least), ("below", below), ("at most", most))
             needed = " and ".join(f"{word} {bound}" for word, bound in bounds if np.isfinite(bound))
             raise ValueError(f"{name} is {value!r}; it must be a finite number {needed}".rstrip())
+    return [float(value) for value in values.values()]
 
 
 def check_generator(rng):
@@ -47,23 +51,24 @@ def as_floats(values):
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
-def all_finite(values):
-    """Whether an array of numbers holds neither NaN nor infinity."""
-    # The extremes tell it without a second array as large as the data: NaN comes through min, infinity through either.
-    return values.size == 0 or bool(np.isfinite(values.min()) and np.isfinite(values.max()))
+def check_shape(name, shape, fits, needed):
+    """Raise ValueError, with the shape and what is needed instead, unless it fits."""
+    if not fits:
+        raise ValueError(f"{name} has shape {shape}; {needed}")
 
 
 def check_finite(name, values, kinds="iufb"):
     """Raise ValueError unless an array holds numbers (or bools, unless ``kinds`` leaves them out), all of them finite."""
     if values.dtype.kind not in kinds:
         raise ValueError(f"{name} holds {values.dtype} values; it must hold numbers")
-    require(all_finite(values), f"{name} holds NaN or infinity; every value must be finite")
+    # The extremes tell it without a second array as large as the data: NaN comes through min, infinity through either.
+    is_finite = values.size == 0 or (np.isfinite(values.min()) and np.isfinite(values.max()))
+    require(is_finite, f"{name} holds NaN or infinity; every value must be finite")
 
 
-def import_package(module, package=None):
+def import_package(module, package):
     """A module that only some functions need; its lack is an ImportError that says what to install."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        package = package or module
         raise ImportError(f"this needs {package}: python -m pip install {package}") from error

@@ -8,13 +8,12 @@ from itertools import combinations
 
 import numpy as np
 
-from .arguments import all_finite, check_whole, require
+from .arguments import check_finite, check_shape, check_whole, require
 from .style import COLORS, WIDTH, grid, pyplot
 
 AREAS = ["#a4cae4", "#fbe5d3", "#bcdccb", "#f4f0f7"]  # the classes' colours, light, and in grey of four kinds
 MARKERS = ["o", "^", "s", "D"]
 PROBABILITY = ["#6aa9d6", "#cfd4da", "#ffe9d3"]  # of class 1, at 0, a half and 1: lighter and lighter, also in grey
-LINE = "#333333"
 
 
 def boundary(predict, X, y, *, ax=None, probability=False, title=None, limits=None):
@@ -106,10 +105,10 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
 def _check_data(X, y):
     X, y = np.asarray(X), np.asarray(y)
     is_plane = X.ndim == 2 and X.shape[1] == 2 and len(X) > 0
-    require(is_plane, f"X has shape {X.shape}; a boundary is drawn over two columns, (N, 2)")
-    require(X.dtype.kind in "iufb" and all_finite(X), "X holds something that is not a finite number")
-    fits = y.shape in ((len(X),), (len(X), 1))
-    require(fits, f"y has shape {y.shape}; it must have a label for each of the {len(X)} rows of X")
+    check_shape("X", X.shape, is_plane, "a boundary is drawn over two columns, (N, 2)")
+    check_finite("X", X)
+    n = len(X)
+    check_shape("y", y.shape, y.shape in ((n,), (n, 1)), f"it must have a label for each of the {n} rows of X")
     return X, y.reshape(-1)
 
 
@@ -150,7 +149,7 @@ def _draw(ax, predict, X, y, probability, limits=None):
     place = {"extent": (left, right, bottom, top), "origin": "lower", "aspect": "auto", "zorder": 0}
     image = ax.imshow(values, cmap=cmap, vmin=ends[0], vmax=ends[1], interpolation="nearest", **place)
     for line in lines:
-        ax.contour(x1, x2, line, [0.5], colors=LINE, linewidths=1.2, zorder=1)
+        ax.contour(x1, x2, line, [0.5], colors="#333333", linewidths=1.2, zorder=1)
     size = np.clip(6 * width, 7, 24)
     for k, label in enumerate(classes):
         face, edge, edge_width = ("white", COLORS[k], 0.9) if k % 2 else (COLORS[k], "white", 0.5)
@@ -187,7 +186,6 @@ def _explain(figure, axes, image, probability):
     """What the colours and the markers mean, beside the axes."""
     if probability:
         figure.colorbar(image, ax=axes, label="probability of class 1", ticks=[0, 0.25, 0.5, 0.75, 1], aspect=30)
-    handles = {}
-    for ax in figure.axes:
-        handles |= {text: handle for handle, text in zip(*ax.get_legend_handles_labels())}
+    entries = [entry for ax in figure.axes for entry in zip(*ax.get_legend_handles_labels())]
+    handles = {text: handle for handle, text in entries}  # each class once
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles))

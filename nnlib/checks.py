@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from .arguments import check_number, require
+from .arguments import check_number, check_shape, require
 from .losses import l2 as add_l2
 
 
@@ -30,14 +30,12 @@ def gradient_check(network, loss, X, y, *, training=False, l2=0, step=1e-5):
 
     probe = copy.deepcopy(network)
     _, d_outputs = loss(probe.forward(X, training=training), y)
-    analytic = {"input": probe.backward(d_outputs, needs_input=True)}
-    analytic |= {name: grad for name, _, grad in probe.parameters()}
-    shapes = {"input": X.shape} | {name: value.shape for name, value, _ in probe.parameters()}
-    for name, shape in shapes.items():
-        found = np.shape(analytic[name])
-        require(found == shape, f"the gradient of {name} has shape {found}; it must be {shape}, as {name} itself")
+    d_X = probe.backward(d_outputs, needs_input=True)
+    for name, value, grad in [("input", X, d_X), *probe.parameters()]:
+        fits = np.shape(grad) == value.shape
+        check_shape(f"the gradient of {name}", np.shape(grad), fits, f"it must be {value.shape}, as {name} itself")
     add_l2(probe, l2)
-    analytic |= {name: grad for name, _, grad in probe.parameters()}
+    analytic = {"input": d_X} | {name: grad for name, _, grad in probe.parameters()}
 
     def loss_after(name, index, change):
         moved, moved_X = copy.deepcopy(network), X.copy()
@@ -51,7 +49,8 @@ def gradient_check(network, loss, X, y, *, training=False, l2=0, step=1e-5):
         return abs(a - n) / max(abs(a), abs(n), 1e-8)
 
     # np.max and not max: a NaN among the errors is the largest.
-    return {name: float(np.max([error(name, index) for index in np.ndindex(shape)])) for name, shape in shapes.items()}
+    indices = {name: np.ndindex(grad.shape) for name, grad in analytic.items()}
+    return {name: float(np.max([error(name, index) for index in indices[name]])) for name in analytic}
 
 
 class GradientReport(list):

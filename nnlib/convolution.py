@@ -29,12 +29,11 @@ class Conv2D(Layer):
         check_whole(padding=padding, least=0)
         check_generator(rng)
         check_floats(dtype)
-        super().__init__(c_in=c_in, c_out=c_out, kernel_size=kernel_size, stride=stride, padding=padding)
-        self.c_in, self.kernel_size, self.stride, self.padding = c_in, kernel_size, stride, padding
         area = kernel_size * kernel_size
         W = init(rng, (c_out, c_in, kernel_size, kernel_size), c_in * area, c_out * area)
-        self.params = {"W": W.astype(dtype), "b": np.zeros(c_out, dtype)}
-        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
+        params = {"W": W.astype(dtype), "b": np.zeros(c_out, dtype)}
+        super().__init__(params, c_in=c_in, c_out=c_out, kernel_size=kernel_size, stride=stride, padding=padding)
+        self.c_in, self.kernel_size, self.stride, self.padding = c_in, kernel_size, stride, padding
 
     def forward(self, x, training=False):
         k, s, p = self.kernel_size, self.stride, self.padding
@@ -65,9 +64,8 @@ class Conv2D(Layer):
             return None
         d_windows = (kernels.T @ d).reshape(self.c_in, k, k, H, W, N)
         d_padded = np.zeros(padded_shape, d.dtype)
-        for u in range(k):  # where windows overlap, a pixel collects from each of them
-            for v in range(k):
-                d_padded[:, u : u + s * H : s, v : v + s * W : s] += d_windows[:, u, v]
+        for u, v in np.ndindex(k, k):  # where windows overlap, a pixel collects from each of them
+            d_padded[:, u : u + s * H : s, v : v + s * W : s] += d_windows[:, u, v]
         return d_padded[:, p : padded_shape[1] - p, p : padded_shape[2] - p].transpose(3, 0, 1, 2)
 
 

@@ -83,7 +83,7 @@ def _find_mnist():
             except ValueError as error:  # not ours to replace
                 advice = "put a good file in its place, or unset NNLIB_DATA to download one"
                 raise ValueError(f"{file} is {error}; {advice}") from error
-    cached = Path(import_package("pooch").os_cache("nnlib"), "mnist.npz")
+    cached = Path(import_package("pooch", "pooch").os_cache("nnlib"), "mnist.npz")
     if cached.exists():
         try:
             return _read_mnist(cached)
@@ -94,8 +94,8 @@ def _find_mnist():
 
 def _download_mnist(cached):
     """The four arrays from the first host that sends them whole; the file goes to ``cached``."""
-    import_package("tqdm")  # pooch draws its progress bar with it
-    download = import_package("pooch").HTTPDownloader(progressbar=True, timeout=MNIST_TIMEOUT)
+    import_package("tqdm", "tqdm")  # pooch draws its progress bar with it
+    download = import_package("pooch", "pooch").HTTPDownloader(progressbar=True, timeout=MNIST_TIMEOUT)
     answers = []
     for url in MNIST_URLS:
         try:

@@ -57,5 +57,6 @@ def _bar(epochs):
         from tqdm import tqdm
     except ImportError:
         return None
-    in_notebook = "ipykernel" in sys.modules  # there, what goes to stderr looks like a warning
-    return tqdm(total=epochs, unit="epoch", leave=False, file=sys.stdout if in_notebook else sys.stderr)
+    # In a notebook, what goes to stderr looks like a warning.
+    file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+    return tqdm(total=epochs, unit="epoch", leave=False, file=file)

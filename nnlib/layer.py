@@ -1,5 +1,7 @@
 """The contract that every layer keeps."""
 
+import numpy as np
+
 
 class Layer:
     """One step of a network: ``forward``, and ``backward`` beside it.
@@ -12,13 +14,13 @@ class Layer:
     before it, and may be called again: it gives the same.
 
     ``params`` and ``grads`` are two dicts with the same keys, such as ``"W"`` and ``"b"``. ``state`` is for arrays that are
-    kept and saved but not learnt; ``config`` holds the arguments that make a layer like it, as given to ``__init__`` here. A
-    layer never updates its own parameters (an optimizer does) and never changes an array that it is given.
+    kept and saved but not learnt; ``config`` holds the arguments that make a layer like it. A layer never updates its own
+    parameters (an optimizer does) and never changes an array that it is given.
     """
 
-    def __init__(self, **config):
-        self.params = {}
-        self.grads = {}
+    def __init__(self, params=None, **config):
+        self.params = params or {}
+        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
         self.state = {}
         self.config = config
         self._kept = None
@@ -31,8 +33,9 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def _keep(self, *values):
-        """Keep what ``backward`` will need."""
+        """Keep what ``backward`` will need; returns the first of the values."""
         self._kept = values
+        return values[0]
 
     def _recall(self):
         """What the last ``forward`` kept. Raises RuntimeError if there was none."""

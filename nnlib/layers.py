@@ -24,10 +24,9 @@ class Dense(Layer):
         check_whole(n_in=n_in, n_out=n_out)
         check_generator(rng)
         check_floats(dtype)
-        super().__init__(n_in=n_in, n_out=n_out)
+        params = {"W": init(rng, (n_in, n_out), n_in, n_out).astype(dtype), "b": np.zeros(n_out, dtype)}
+        super().__init__(params, n_in=n_in, n_out=n_out)
         self.n_in, self.n_out = n_in, n_out
-        self.params = {"W": init(rng, (n_in, n_out), n_in, n_out).astype(dtype), "b": np.zeros(n_out, dtype)}
-        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
 
     def forward(self, x, training=False):
         if x.ndim != 2 or x.shape[1] != self.n_in:
@@ -67,10 +66,10 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate, rng):
-        check_number(rate=rate, least=0, below=1)
+        (self.rate,) = check_number(rate=rate, least=0, below=1)
         check_generator(rng)
-        super().__init__(rate=float(rate))
-        self.rate, self.rng = float(rate), rng
+        super().__init__(rate=self.rate)
+        self.rng = rng
 
     def forward(self, x, training=False):
         mask = None
@@ -102,13 +101,12 @@ class BatchNorm(Layer):
 
     def __init__(self, n, momentum=0.1, eps=1e-5, dtype=np.float64):
         check_whole(n=n)
-        check_number(momentum=momentum, above=0, most=1)
-        check_number(eps=eps, above=0)
+        (self.momentum,) = check_number(momentum=momentum, above=0, most=1)
+        (self.eps,) = check_number(eps=eps, above=0)
         check_floats(dtype)
-        super().__init__(n=n, momentum=float(momentum), eps=float(eps))
-        self.n, self.momentum, self.eps = n, float(momentum), float(eps)
-        self.params = {"gamma": np.ones(n, dtype), "beta": np.zeros(n, dtype)}
-        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
+        params = {"gamma": np.ones(n, dtype), "beta": np.zeros(n, dtype)}
+        super().__init__(params, n=n, momentum=self.momentum, eps=self.eps)
+        self.n = n
         self.state = {"running_mean": np.zeros(n, dtype), "running_var": np.ones(n, dtype)}
 
     def forward(self, x, training=False):

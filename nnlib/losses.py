@@ -8,7 +8,7 @@ probabilities, because only then can it be exact when the network is very sure. 
 import numpy as np
 
 from .activations import sigmoid
-from .arguments import as_floats, check_finite, check_number
+from .arguments import as_floats, check_finite, check_number, check_shape
 
 
 class BinaryCrossEntropy:
@@ -23,10 +23,10 @@ class BinaryCrossEntropy:
     def check(self, shape, targets):
         """The targets as an array, after a look at whether they fit outputs of this shape."""
         targets = _as_targets(shape, targets)
-        if len(shape) != 2 or shape[1] != 1:
-            raise ValueError(f"outputs has shape {shape}; the binary loss takes one logit an example, (N, 1)")
-        if targets.shape not in ((shape[0],), (shape[0], 1)):
-            raise ValueError(f"targets has shape {targets.shape}; for outputs {shape} it must be ({shape[0]},)")
+        is_column = len(shape) == 2 and shape[1] == 1
+        check_shape("outputs", shape, is_column, "the binary loss takes one logit an example, (N, 1)")
+        fits = targets.shape in ((shape[0],), (shape[0], 1))
+        check_shape("targets", targets.shape, fits, f"for outputs {shape} it must be ({shape[0]},)")
         return _check_labels(targets, 2)
 
     def __call__(self, outputs, targets):
@@ -49,12 +49,10 @@ class SoftmaxCrossEntropy:
     def check(self, shape, targets):
         """The targets as an array, after a look at whether they fit outputs of this shape."""
         targets = _as_targets(shape, targets)
-        if len(shape) != 2 or shape[1] < 2:
-            needed = "the softmax loss takes a logit for each of two or more classes, (N, C)"
-            raise ValueError(f"outputs has shape {shape}; {needed}")
-        if targets.shape != (shape[0],):
-            needed = f"it must be ({shape[0]},): the labels as whole numbers, not one-hot"
-            raise ValueError(f"targets has shape {targets.shape}; {needed}")
+        needed = "the softmax loss takes a logit for each of two or more classes, (N, C)"
+        check_shape("outputs", shape, len(shape) == 2 and shape[1] > 1, needed)
+        needed = f"it must be ({shape[0]},): the labels as whole numbers, not one-hot"
+        check_shape("targets", targets.shape, targets.shape == (shape[0],), needed)
         return _check_labels(targets, shape[1])
 
     def __call__(self, outputs, targets):
@@ -81,9 +79,8 @@ class MeanSquaredError:
     def check(self, shape, targets):
         """The targets as an array, after a look at whether they fit outputs of this shape."""
         targets = _as_targets(shape, targets)
-        if targets.shape != tuple(shape):
-            needed = f"the squared error needs the outputs' own shape, {tuple(shape)}"
-            raise ValueError(f"targets has shape {targets.shape}; {needed}")
+        needed = f"the squared error needs the outputs' own shape, {tuple(shape)}"
+        check_shape("targets", targets.shape, targets.shape == tuple(shape), needed)
         check_finite("targets", targets, kinds="iuf")
         return targets
 
@@ -99,8 +96,7 @@ def l2(network, strength):
     After ``backward``: each weight's gradient grows by ``strength * W``. Biases, gamma and beta are left alone. Raises
     ValueError if ``strength`` is negative.
     """
-    check_number(strength=strength, least=0)
-    strength = float(strength)
+    (strength,) = check_number(strength=strength, least=0)
     penalty = 0.0
     for layer in network.layers:
         if "W" in layer.params:
@@ -121,9 +117,8 @@ def accuracy(outputs, targets):
     Shapes: outputs (N, 1) or (N, C), logits or probabilities of C ≥ 2 classes; targets (N,) or, for one logit, (N, 1).
     """
     outputs = np.asarray(outputs)
-    if outputs.ndim != 2 or outputs.shape[1] == 0:
-        needed = "accuracy takes one logit an example, (N, 1), or one a class, (N, C)"
-        raise ValueError(f"outputs has shape {outputs.shape}; {needed}")
+    needed = "accuracy takes one logit an example, (N, 1), or one a class, (N, C)"
+    check_shape("outputs", outputs.shape, outputs.ndim == 2 and outputs.shape[1] > 0, needed)
     kind = BinaryCrossEntropy if outputs.shape[1] == 1 else SoftmaxCrossEntropy
     targets = kind().check(outputs.shape, targets)
     return float(np.mean(predicted_labels(outputs) == targets.reshape(-1)))
@@ -131,8 +126,7 @@ def accuracy(outputs, targets):
 
 def _as_targets(shape, targets):
     """The targets as an array, after a look at whether there are examples at all."""
-    if 0 in shape:
-        raise ValueError(f"outputs has shape {shape}; a mean needs at least one example")
+    check_shape("outputs", shape, 0 not in shape, "a mean needs at least one example")
     return np.asarray(targets)
 
 

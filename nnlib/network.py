@@ -2,13 +2,13 @@
 
 import inspect
 import json
-import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, sigmoid, softmax
-from .arguments import check_generator, check_whole, require
+from .arguments import check_whole, require
 from .initializers import he, lecun
 from .layer import Layer
 from .layers import Dense
@@ -93,15 +93,11 @@ class Network:
         """Write layers, parameters and state to one ``.npz`` file, which ``Network.load`` reads; an old file is replaced whole."""
         path = Path(path)
         require(path.suffix == ".npz", f"path is {str(path)!r}; its name must end in .npz")
-        arrays = {name: array for name, array, _ in self._arrays()}
         plan = json.dumps([[type(layer).__name__, layer.config] for layer in self.layers], default=int)
-        beside = path.with_name(f".{path.name}.partial")
-        try:
-            with open(beside, "wb") as file:
-                np.savez(file, layers=plan, **arrays)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:  # gone whatever happens, and on the same disk
+            whole = Path(folder, path.name)
+            np.savez(whole, layers=plan, **{name: array for name, array, _ in self._arrays()})
+            whole.replace(path)
 
     @classmethod
     def load(cls, path):
@@ -159,7 +155,6 @@ def mlp(sizes, activation="relu", *, rng, dtype=np.float64):
     check_whole(**{f"sizes[{i}]": size for i, size in enumerate(sizes)})
     is_known = isinstance(activation, str) and activation in ACTIVATIONS
     require(is_known, f"activation is {activation!r}; the known ones are {', '.join(ACTIVATIONS)}")
-    check_generator(rng)
     init = lecun if activation in ("sigmoid", "tanh") else he
     layers = []
     for n_in, n_out in zip(sizes[:-2], sizes[1:-1]):

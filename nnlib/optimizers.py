@@ -13,8 +13,7 @@ class Optimizer:
     """
 
     def __init__(self, lr):
-        check_number(lr=lr, above=0)
-        self.lr = float(lr)  # a NumPy float64 would turn float32 into float64
+        (self.lr,) = check_number(lr=lr, above=0)
         self._values = {}
         self._memory = {}
 
@@ -42,10 +41,9 @@ class SGD(Optimizer):
 
     def __init__(self, lr, momentum=0, nesterov=False):
         super().__init__(lr)
-        check_number(momentum=momentum, least=0, below=1)
+        (self.momentum,) = check_number(momentum=momentum, least=0, below=1)
         needed = "Nesterov's step needs a momentum above 0, such as 0.9"
         require(momentum or not nesterov, f"nesterov is True and momentum is 0; {needed}")
-        self.momentum = float(momentum)
         self.nesterov = nesterov
 
     def update(self, value, grad, memory):
@@ -69,9 +67,8 @@ class RMSProp(Optimizer):
 
     def __init__(self, lr=0.01, alpha=0.99, eps=1e-8):
         super().__init__(lr)
-        check_number(alpha=alpha, least=0, below=1)
-        check_number(eps=eps, above=0)
-        self.alpha, self.eps = float(alpha), float(eps)
+        (self.alpha,) = check_number(alpha=alpha, least=0, below=1)
+        (self.eps,) = check_number(eps=eps, above=0)
 
     def update(self, value, grad, memory):
         if not memory:
@@ -95,9 +92,8 @@ class Adam(Optimizer):
 
     def __init__(self, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(lr)
-        check_number(beta1=beta1, beta2=beta2, least=0, below=1)
-        check_number(eps=eps, above=0)
-        self.beta1, self.beta2, self.eps = float(beta1), float(beta2), float(eps)
+        self.beta1, self.beta2 = check_number(beta1=beta1, beta2=beta2, least=0, below=1)
+        (self.eps,) = check_number(eps=eps, above=0)
 
     def update(self, value, grad, memory):
         if not memory:
@@ -124,8 +120,7 @@ class AdamW(Adam):
 
     def __init__(self, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
         super().__init__(lr, beta1, beta2, eps)
-        check_number(weight_decay=weight_decay, least=0)
-        self.weight_decay = float(weight_decay)
+        (self.weight_decay,) = check_number(weight_decay=weight_decay, least=0)
 
     def update(self, value, grad, memory):
         if value.ndim > 1:

@@ -18,8 +18,7 @@ def activations(table, limit=4, columns=3):
     z = np.linspace(-limit, limit, 801)
     axes = grid(len(table), columns)
     for ax, (name, (function, derivative)) in zip(axes, table.items()):
-        (solid,) = ax.plot(z, function(z))
-        (dashed,) = ax.plot(z, derivative(z))
+        solid, dashed = ax.plot(z, function(z), z, derivative(z))
         ax.set(title=name, xlabel="input z", ylim=(-1.2, 2.2), yticks=(-1, 0, 1, 2))
     axes[0].figure.legend([solid, dashed], ["function", "derivative"], loc="outside upper center", ncols=2)
     return axes
@@ -58,12 +57,11 @@ def schedules(table, epochs):
 
 
 def confusion(targets, predicted, labels=None):
-    """Draw how often examples of each class (a row) were taken for each class (a column), as counted by scikit-learn.
+    """Draw how often examples of each class (a row) were taken for each class (a column).
 
     ``targets`` and ``predicted`` are labels (N,). ``labels`` gives names to the classes 0, 1, ...; without it, the values that
     occur are the names. A cell is the darker, the larger its share of the row (on a root scale, so that few mistakes show).
     """
-    metrics = import_package("sklearn.metrics", "scikit-learn")
     targets, predicted = np.asarray(targets), np.asarray(predicted)
     found = f"targets has shape {targets.shape}, predicted {predicted.shape}"
     fits = targets.ndim == 1 and targets.shape == predicted.shape and len(targets) > 0
@@ -73,7 +71,7 @@ def confusion(targets, predicted, labels=None):
         known = np.isin(classes, np.arange(len(labels))).all()
         require(known, f"labels names the classes 0 to {len(labels) - 1}; the classes here are {classes.tolist()}")
         classes, names = np.arange(len(labels)), labels
-    counts = metrics.confusion_matrix(targets, predicted, labels=classes)
+    counts = np.array([[np.sum((targets == row) & (predicted == column)) for column in classes] for row in classes])
     shade = np.sqrt(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
     size = min(max(2.2 + 0.38 * len(classes), 4), WIDTH)
     _, ax = pyplot().subplots(figsize=(size, size))
@@ -100,7 +98,8 @@ def gradient_flow(report):
     _, axes = pyplot().subplots(1, 2, figsize=(WIDTH, 3.4), width_ratios=[3, 2])
     names = [row["name"] for row in report]
     remarked = [f"{row['name']}\n{row['remark']}".rstrip() for row in report]
-    for ax, words, quantities in zip(axes, (remarked, names), (("mean", "spread", "max"), ("ratio",))):
+    panels = [("gradient (absolute value)", remarked, ("mean", "spread", "max")), ("step / weight", names, ("ratio",))]
+    for ax, (label, words, quantities) in zip(axes, panels):
         table = np.array([[row[quantity] for row in report] for quantity in quantities])
         fits = np.isfinite(table) & (table > 0)
         for i, quantity in enumerate(quantities):
@@ -114,9 +113,7 @@ def gradient_flow(report):
         ax.set(yscale="log", ylim=(0.8 * 10**low, 1.25 * 10 ** max(high, low + 1)), xlim=(-0.5, len(report) - 0.5))
         ax.yaxis.set_minor_formatter("")
         ax.set_xticks(range(len(report)), words, rotation=90 if len(report) > 6 else 0, fontsize=8)
-        ax.set_xlabel("weight, first layer on the left")
-    axes[0].set_ylabel("gradient (absolute value)")
-    axes[1].set_ylabel("step / weight")
+        ax.set(xlabel="weight, first layer on the left", ylabel=label)
     axes[0].legend()
     return axes
 
@@ -131,8 +128,7 @@ def images(rows, shape, titles=None, columns=10, limits=(0, 1), cmap="gray_r"):
     for i, ax in enumerate(axes):
         ax.imshow(np.reshape(rows[i], shape), cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="nearest")
         ax.set_axis_off()
-        if titles is not None:
-            ax.set_title(titles[i], fontsize=9)
+        ax.set_title("" if titles is None else titles[i], fontsize=9)
     return axes
 
 
@@ -147,13 +143,11 @@ def filters(W, shape, columns=8):
 
 def masks(mask, shape, columns=8):
     """Draw each row of dropout masks (N, H) as a picture of ``shape``: blue where a unit is kept, white where it is dropped."""
-    pyplot()
-    from matplotlib.colors import ListedColormap
-
     mask = np.atleast_2d(mask)
     units, pixels = mask.shape[1], shape[0] * shape[1]
     require(units == pixels, f"mask has {units} units in a row; a picture of {shape} takes {pixels}")
-    axes = images(mask != 0, shape, columns=columns, cmap=ListedColormap(["white", COLORS[0]]))
+    colors = import_package("matplotlib.colors", "matplotlib").ListedColormap(["white", COLORS[0]])
+    axes = images(mask != 0, shape, columns=columns, cmap=colors)
     for ax in axes:
         ax.set(xticks=[], yticks=[])
         ax.set_axis_on()  # a frame, so that white units at the border are seen

@@ -22,14 +22,12 @@ def pyplot():
 def use_course_style():
     """Draw all figures from here on in the course's style; in a notebook also at twice the pixels, for sharp screens."""
     plt = pyplot()
-    from cycler import cycler
-
     plt.rc("figure", figsize=(WIDTH, 3.2), dpi=100, facecolor="white")
     plt.rc("figure.constrained_layout", use=True)
     plt.rc("savefig", facecolor="white")
     plt.rc("font", size=10)
-    plt.rc("axes", titlesize=10.5, grid=True, axisbelow=True)
-    plt.rc("axes", prop_cycle=cycler(color=COLORS) + cycler(linestyle=DASHES))
+    curves = plt.cycler(color=COLORS, linestyle=DASHES)
+    plt.rc("axes", titlesize=10.5, grid=True, axisbelow=True, prop_cycle=curves)
     plt.rc("axes.spines", top=False, right=False)
     plt.rc("grid", color="#dddddd", linewidth=0.6)
     plt.rc("lines", linewidth=1.8)

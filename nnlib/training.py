@@ -1,13 +1,12 @@
 """The training loop: batches, early stopping, and `fit`."""
 
-import copy
 import math
 import time
 import warnings
 
 import numpy as np
 
-from .arguments import check_finite, check_generator, check_number, check_whole, require
+from .arguments import check_finite, check_generator, check_number, check_shape, check_whole, require
 from .history import History, Progress
 from .losses import l2 as add_l2
 from .network import forward_in_chunks
@@ -42,27 +41,24 @@ class EarlyStopping:
     def __init__(self, patience, min_delta=0.0):
         check_whole(patience=patience)
         check_number(min_delta=min_delta, least=0)
-        self.patience = patience
-        self.min_delta = min_delta
+        self.patience, self.min_delta = patience, min_delta
         self.begin()
 
     def begin(self):
         """Forget an earlier training."""
-        self.best_epoch, self.best_loss, self._best_layers = None, np.inf, None
+        self.best_epoch, self.best_loss, self._best_arrays = None, np.inf, []
 
     def should_stop(self, epoch, loss, network):
         """Look at an epoch's validation loss; True once the best is ``patience`` epochs ago."""
         if loss < self.best_loss - self.min_delta:
             self.best_epoch, self.best_loss = epoch, loss
-            self._best_layers = copy.deepcopy([(layer.params, layer.state) for layer in network.layers])
+            self._best_arrays = [array.copy() for _, array, _ in network._arrays()]
         return epoch - self.best_epoch >= self.patience
 
     def restore(self, network):
         """Put the best weights and state back, in place, so that the optimizer still knows its parameters."""
-        for layer, kept in zip(network.layers, self._best_layers or []):
-            for now, best in zip((layer.params, layer.state), kept):
-                for key in now:
-                    now[key][...] = best[key]
+        for (_, array, _), best in zip(network._arrays(), self._best_arrays):
+            array[...] = best
 
 
 def fit(
@@ -112,11 +108,8 @@ def fit(
     _check_object("optimizer", optimizer, "step", "SGD(0.1)")
     check_whole(epochs=epochs)
     check_number(l2=l2, least=0)
-    if batch_size is not None:
-        check_whole(batch_size=batch_size)
-        needed = "with a batch_size the examples are shuffled, so pass rng=np.random.default_rng(0)"
-        require(rng is not None, f"rng is missing; {needed}")
-        check_generator(rng)
+    needed = "with a batch_size the examples are shuffled, so pass rng=np.random.default_rng(0)"
+    require(batch_size is None or rng is not None, f"rng is missing; {needed}")
     if schedule is not None:
         _check_object("schedule", schedule, "__call__", "cosine_decay(0.1, 100)")
     if early_stopping is not None:
@@ -134,11 +127,9 @@ def fit(
     with np.errstate(all="ignore"), Progress(progress, epochs) as report:
         for epoch in range(epochs):
             start = time.perf_counter()
-            if schedule is not None:
-                rate = schedule(epoch)
-                check_number(**{f"schedule({epoch})": rate}, least=0)
-                optimizer.lr = float(rate)
             data = [(X, y)] if batch_size is None else batches(X, y, batch_size, rng)
+            if schedule is not None:
+                (optimizer.lr,) = check_number(**{f"schedule({epoch})": schedule(epoch)}, least=0)
             record = _train_epoch(network, loss, data, len(X), optimizer, l2, metrics)
             if validation is not None:
                 outputs = forward_in_chunks(network, validation[0])
@@ -204,9 +195,9 @@ def _as_array(name, values):
 def _as_arrays(X, y):
     """X and y as arrays of as many rows, which are not none."""
     X, y = _as_array("X", X), _as_array("y", y)
-    require(X.ndim > 0 and len(X) > 0, f"X has shape {X.shape}; it must hold at least one example")
-    fits = y.ndim > 0 and len(y) == len(X)
-    require(fits, f"y has shape {y.shape}; it must have a row for each of the {len(X)} examples of X")
+    check_shape("X", X.shape, X.ndim > 0 and len(X) > 0, "it must hold at least one example")
+    n = len(X)
+    check_shape("y", y.shape, y.shape[:1] == (n,), f"it must have a row for each of the {n} examples of X")
     return X, y
 
 

@@ -105,8 +105,7 @@ class LeakyReLU(Layer):
         super().__init__(slope=self.slope)
 
     def forward(self, x, training=False):
-        self._keep(x)
-        return leaky_relu(x, self.slope)
+        return leaky_relu(self._keep(x), self.slope)
 
     def backward(self, d_out, needs_input=True):
         (z,) = self._recall()
@@ -120,8 +119,7 @@ class GELU(Layer):
     """
 
     def forward(self, x, training=False):
-        self._keep(x)
-        return gelu(x)
+        return gelu(self._keep(x))
 
     def backward(self, d_out, needs_input=True):
         (z,) = self._recall()

@@ -49,8 +49,7 @@ def gradient_check(network, loss, X, y, *, training=False, l2=0, step=1e-5):
         return abs(a - n) / max(abs(a), abs(n), 1e-8)
 
     # np.max and not max: a NaN among the errors is the largest.
-    indices = {name: np.ndindex(grad.shape) for name, grad in analytic.items()}
-    return {name: float(np.max([error(name, index) for index in indices[name]])) for name in analytic}
+    return {name: float(np.max([error(name, i) for i in np.ndindex(grad.shape)])) for name, grad in analytic.items()}
 
 
 class GradientReport(list):

@@ -1,5 +1,6 @@
 """What ``fit`` records, and how it shows where it is."""
 
+import contextlib
 import sys
 
 from .arguments import check_whole
@@ -24,13 +25,18 @@ class History(dict):
         return "\n".join(lines)
 
 
-class Progress:
+class Progress(contextlib.AbstractContextManager):
     """How ``fit`` shows where it is: a bar, a line every few epochs, or nothing."""
 
     def __init__(self, progress, epochs):
         self.bar, self.every = None, None
         if progress is None or progress is True:
-            self.bar = _bar(epochs)
+            with contextlib.suppress(ImportError):  # a bar of text; tqdm's widget is an error in a saved notebook
+                from tqdm import tqdm
+
+                # In a notebook, what goes to stderr looks like a warning.
+                file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+                self.bar = tqdm(total=epochs, unit="epoch", leave=False, file=file)
         elif progress is not False:
             check_whole(progress=progress)
             self.every = progress
@@ -43,20 +49,6 @@ class Progress:
             values = [f"{name} {history[name][-1]:.4g}" for name in history if name not in ("lr", "seconds")]
             print(f"epoch {epoch + 1:5d}  " + "  ".join(values))
 
-    def __enter__(self):
-        return self
-
     def __exit__(self, *exception):
         if self.bar is not None:
             self.bar.close()
-
-
-def _bar(epochs):
-    """A bar of text, gone when it is done; not tqdm's widget, which a saved notebook shows as an error."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return None
-    # In a notebook, what goes to stderr looks like a warning.
-    file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
-    return tqdm(total=epochs, unit="epoch", leave=False, file=file)

@@ -14,8 +14,7 @@ class Optimizer:
 
     def __init__(self, lr):
         (self.lr,) = check_number(lr=lr, above=0)
-        self._values = {}
-        self._memory = {}
+        self._values, self._memory = {}, {}
 
     def step(self, parameters):
         for name, value, grad in parameters:

@@ -123,8 +123,8 @@ def images(rows, shape, titles=None, columns=10, limits=(0, 1), cmap="gray_r"):
 
     ``limits`` are the numbers that the two ends of the colours stand for, the same in every picture.
     """
-    width = WIDTH / columns
-    axes = grid(len(rows), columns, height=width * shape[0] / shape[1] + (0.25 if titles is not None else 0.05))
+    height = WIDTH / columns * shape[0] / shape[1] + (0.05 if titles is None else 0.25)
+    axes = grid(len(rows), columns, height=height)
     for i, ax in enumerate(axes):
         ax.imshow(np.reshape(rows[i], shape), cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="nearest")
         ax.set_axis_off()

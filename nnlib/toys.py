@@ -98,8 +98,7 @@ def moons(n, *, rng, noise=0.2):
     check_number(noise=noise, least=0)
     y = _labels(n, 2, rng)
     upper = _on_circle(rng.uniform(0, np.pi, n))
-    X = np.where(y[:, None] == 0, upper, [1, 0.5] - upper)
-    return X + rng.normal(0, noise, (n, 2)), y
+    return np.where(y[:, None] == 0, upper, [1, 0.5] - upper) + rng.normal(0, noise, (n, 2)), y
 
 
 def spirals(n, *, rng, classes=2, noise=0.2, turns=0.64):

@@ -41,14 +41,18 @@ def check_generator(rng):
 
 def check_floats(dtype):
     """Raise ValueError unless ``dtype`` is a type of floats: whole numbers would cut weights off to zero."""
-    dtype = np.dtype(dtype)
-    require(dtype.kind == "f", f"dtype is {dtype}; it must be a type of floats, such as np.float32")
+    require(np.dtype(dtype).kind == "f", f"dtype is {np.dtype(dtype)}; it must be a type of floats, such as np.float32")
 
 
 def as_floats(values):
     """An array of floats: of the type that came, or float64 for whole numbers, which would wrap around or be cut off."""
     values = np.asarray(values)
     return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
+def check_object(name, value, method, needed):
+    """Raise ValueError unless ``value`` has the method; a class, whose brackets are easily forgotten, is no object."""
+    require(hasattr(value, method) and not isinstance(value, type), f"{name} is {value!r}; {needed}")
 
 
 def check_shape(name, shape, fits, needed):

@@ -33,8 +33,7 @@ def boundary(predict, X, y, *, ax=None, probability=False, title=None, limits=No
     if own:
         _, ax = pyplot().subplots(figsize=(5.5, 4), layout="constrained")
     shown = _draw(ax, predict, X, y, probability, limits)
-    if title is not None:
-        ax.set_title(title)
+    ax.set_title(title or ax.get_title())
     if own:
         _explain(ax.figure, ax, shown, probability)
     return ax
@@ -51,11 +50,10 @@ def boundaries(panels, X=None, y=None, *, columns=3, probability=False):
     columns = min(columns, len(panels))
     axes = grid(len(panels), columns, height=min(WIDTH / columns + 0.1, 4))
     for i, (ax, (title, panel)) in enumerate(zip(axes, panels.items())):
-        own = isinstance(panel, tuple)
-        predict, *data = panel if own else (panel, X, y)
+        predict, *data = panel if isinstance(panel, tuple) else (panel, X, y)
         shown = _draw(ax, predict, *_check_data(*data), probability)
         ax.set_title(title)
-        if not own:  # the axes are all the same: their numbers stand at the edges
+        if not isinstance(panel, tuple):  # the axes are all the same: their numbers stand at the edges
             ax.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(panels))
             ax.set_ylabel(ax.get_ylabel() if i % columns == 0 else "")
             ax.set_xlabel(ax.get_xlabel() if i + columns >= len(panels) else "")
@@ -75,19 +73,13 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
     X, y = _check_data(X, y)
     check_whole(columns=columns)
     require(snapshots, "snapshots is empty; it must be a dict from epochs to copies of the network")
-    for (a, one), (b, other) in combinations(snapshots.items(), 2):
-        kept = "keep copy.deepcopy(network)"
-        require(one is not other, f"snapshots has one and the same network under {a} and {b}; {kept}")
-    cell = WIDTH / columns
+    for (a, A), (b, B) in combinations(snapshots.items(), 2):
+        require(A is not B, f"snapshots has one and the same network under {a} and {b}; keep copy.deepcopy(network)")
     # Half again the usual pixels, since the slider shows a cell at twice its size.
-    axes = grid(len(snapshots), columns, height=cell, dpi=150)
+    axes = grid(len(snapshots), columns, height=WIDTH / columns, dpi=150)
     axes[0].figure.set_layout_engine("none")  # off for good: not even saving puts the style's layout back
-    rows = axes[0].get_gridspec().nrows
-    left, bottom, right, top = 0.37, 0.36, 0.06, 0.22  # inches around the axes in each cell
-    for i, (ax, (epoch, network)) in enumerate(zip(axes, snapshots.items())):
-        x0, y0 = i % columns * cell + left, (rows - 1 - i // columns) * cell + bottom
-        place = [x0, y0, cell - left - right, cell - bottom - top]
-        ax.set_position(np.divide(place, 2 * [WIDTH, cell * rows]))
+    _place_in_cells(axes, left=0.37)
+    for ax, (epoch, network) in zip(axes, snapshots.items()):
         _draw(ax, network, X, y, probability)
         ax.set_title(f"epoch {epoch}", fontsize=9, pad=3)
         ax.tick_params(labelsize=7, pad=1.5, length=2.5)
@@ -95,17 +87,22 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
         ax.set_xlabel(ax.get_xlabel(), fontsize=8, labelpad=0.5)
         ax.set_ylabel(ax.get_ylabel(), fontsize=8, labelpad=0)
     # Long numbers on the axis need more room at the left, the same in every cell.
-    shift = max(0.05 - axes[0].get_tightbbox().x0 / axes[0].figure.dpi, 0) / WIDTH
-    for ax in axes:
-        x0, y0, width, height = ax.get_position().bounds
-        ax.set_position([x0 + shift, y0, width - shift, height])
+    _place_in_cells(axes, left=0.37 + max(0.05 - axes[0].get_tightbbox().x0 / axes[0].figure.dpi, 0))
     return axes
+
+
+def _place_in_cells(axes, left, bottom=0.36, right=0.06, top=0.22):
+    """Give the axes of a grid of square cells the same place in each, with so many inches around them."""
+    cells, (width, height) = axes[0].get_gridspec(), axes[0].figure.get_size_inches()
+    cell = width / cells.ncols
+    cells.update(left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height)
+    # What lies between two axes is counted in their own width and height.
+    cells.update(wspace=(left + right) / (cell - left - right), hspace=(bottom + top) / (cell - bottom - top))
 
 
 def _check_data(X, y):
     X, y = np.asarray(X), np.asarray(y)
-    is_plane = X.ndim == 2 and X.shape[1] == 2 and len(X) > 0
-    check_shape("X", X.shape, is_plane, "a boundary is drawn over two columns, (N, 2)")
+    check_shape("X", X.shape, X.shape[1:] == (2,) and len(X) > 0, "a boundary is drawn over two columns, (N, 2)")
     check_finite("X", X)
     n = len(X)
     check_shape("y", y.shape, y.shape in ((n,), (n, 1)), f"it must have a label for each of the {n} rows of X")
@@ -150,11 +147,10 @@ def _draw(ax, predict, X, y, probability, limits=None):
     image = ax.imshow(values, cmap=cmap, vmin=ends[0], vmax=ends[1], interpolation="nearest", **place)
     for line in lines:
         ax.contour(x1, x2, line, [0.5], colors="#333333", linewidths=1.2, zorder=1)
-    size = np.clip(6 * width, 7, 24)
     for k, label in enumerate(classes):
         face, edge, edge_width = ("white", COLORS[k], 0.9) if k % 2 else (COLORS[k], "white", 0.5)
         look = {"marker": MARKERS[k], "facecolor": face, "edgecolor": edge, "linewidth": edge_width}
-        ax.scatter(*X[y == label].T, s=size, label=f"class {label}", zorder=2, **look)
+        ax.scatter(*X[y == label].T, s=np.clip(6 * width, 7, 24), label=f"class {label}", zorder=2, **look)
     ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="$x_1$", ylabel="$x_2$")
     ax.grid(False)
     return image

@@ -17,10 +17,9 @@ class History(dict):
         """The history as text: a line for every ``every``-th epoch (counted from 1) and the last, without the seconds."""
         check_whole(every=every)
         names = [name for name in self if name != "seconds"]
-        epochs = len(self["loss"])
         lines = ["epoch  " + "  ".join(f"{name:>10}" for name in names)]
-        for i in range(epochs):
-            if (i + 1) % every == 0 or i == epochs - 1:
+        for i in range(len(self["loss"])):
+            if (i + 1) % every == 0 or i + 1 == len(self["loss"]):
                 lines.append(f"{i + 1:5d}  " + "  ".join(f"{self[name][i]:>{max(10, len(name))}.4g}" for name in names))
         return "\n".join(lines)
 

@@ -1,7 +1,5 @@
 """The contract that every layer keeps."""
 
-import numpy as np
-
 
 class Layer:
     """One step of a network: ``forward``, and ``backward`` beside it.
@@ -14,16 +12,15 @@ class Layer:
     before it, and may be called again: it gives the same.
 
     ``params`` and ``grads`` are two dicts with the same keys, such as ``"W"`` and ``"b"``. ``state`` is for arrays that are
-    kept and saved but not learnt; ``config`` holds the arguments that make a layer like it. A layer never updates its own
-    parameters (an optimizer does) and never changes an array that it is given.
+    kept and saved but not learnt; ``config`` holds the arguments that make a layer like it. A layer hands ``params`` and the
+    arguments to ``Layer.__init__``, which makes ``grads`` of zeros. It never updates its own parameters (an optimizer does)
+    and never changes an array that it is given.
     """
 
     def __init__(self, params=None, **config):
         self.params = params or {}
-        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
-        self.state = {}
-        self.config = config
-        self._kept = None
+        self.grads = {name: 0 * value for name, value in self.params.items()}
+        self.state, self.config, self._kept = {}, config, None
 
     def forward(self, x, training=False):
         raise NotImplementedError(f"{type(self).__name__} has no forward")

@@ -23,8 +23,7 @@ class BinaryCrossEntropy:
     def check(self, shape, targets):
         """The targets as an array, after a look at whether they fit outputs of this shape."""
         targets = _as_targets(shape, targets)
-        is_column = len(shape) == 2 and shape[1] == 1
-        check_shape("outputs", shape, is_column, "the binary loss takes one logit an example, (N, 1)")
+        check_shape("outputs", shape, shape[1:] == (1,), "the binary loss takes one logit an example, (N, 1)")
         fits = targets.shape in ((shape[0],), (shape[0], 1))
         check_shape("targets", targets.shape, fits, f"for outputs {shape} it must be ({shape[0]},)")
         return _check_labels(targets, 2)

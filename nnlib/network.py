@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, sigmoid, softmax
-from .arguments import check_whole, require
+from .arguments import check_object, check_whole, require
 from .initializers import he, lecun
 from .layer import Layer
 from .layers import Dense
@@ -29,8 +29,7 @@ class Network:
         self.layers = list(layers)
         require(self.layers, "layers is empty; a network needs at least one layer")
         for i, layer in enumerate(self.layers):
-            is_layer = hasattr(layer, "forward") and not isinstance(layer, type)
-            require(is_layer, f"layers[{i}] is {layer!r}; it must be a layer, such as ReLU()")
+            check_object(f"layers[{i}]", layer, "forward", "it must be a layer, such as ReLU()")
             # A layer in two places would overwrite what it keeps for `backward`, and the gradients would be wrong.
             is_new = not any(layer is other for other in self.layers[:i])
             require(is_new, f"layers[{i}] is in the network already; each place needs a layer of its own")

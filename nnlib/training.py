@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from .arguments import check_finite, check_generator, check_number, check_shape, check_whole, require
+from .arguments import check_finite, check_generator, check_number, check_object, check_shape, check_whole, require
 from .history import History, Progress
 from .losses import l2 as add_l2
 from .network import forward_in_chunks
@@ -99,21 +99,21 @@ def fit(
     Raises ValueError for data, sizes and labels that do not fit. If the loss stops being finite, training ends with a
     RuntimeWarning that names the epoch, and the history up to there comes back.
     """
-    _check_object("loss", loss, "__call__", "SoftmaxCrossEntropy()")
+    check_object("loss", loss, "__call__", "it must be something like SoftmaxCrossEntropy()")
     X, y = _check_data(network, loss, X, y)
     if validation is not None:
         is_pair = isinstance(validation, (tuple, list)) and len(validation) == 2
         require(is_pair, f"validation is a {type(validation).__name__}; it must be a pair (X, y)")
         validation = _check_data(network, loss, *validation, whose="validation's ")
-    _check_object("optimizer", optimizer, "step", "SGD(0.1)")
+    check_object("optimizer", optimizer, "step", "it must be something like SGD(0.1)")
     check_whole(epochs=epochs)
     check_number(l2=l2, least=0)
     needed = "with a batch_size the examples are shuffled, so pass rng=np.random.default_rng(0)"
     require(batch_size is None or rng is not None, f"rng is missing; {needed}")
     if schedule is not None:
-        _check_object("schedule", schedule, "__call__", "cosine_decay(0.1, 100)")
+        check_object("schedule", schedule, "__call__", "it must be something like cosine_decay(0.1, 100)")
     if early_stopping is not None:
-        _check_object("early_stopping", early_stopping, "should_stop", "EarlyStopping(10)")
+        check_object("early_stopping", early_stopping, "should_stop", "it must be something like EarlyStopping(10)")
         needed = "early_stopping watches the loss on it, so pass validation=(X, y)"
         require(validation is not None, f"validation is missing; {needed}")
         early_stopping.begin()
@@ -171,18 +171,12 @@ def _train_epoch(network, loss, data, n, optimizer, l2, metrics):
     return means
 
 
-def _check_object(name, value, method, example):
-    is_object = hasattr(value, method) and not isinstance(value, type)  # not a class, its brackets forgotten
-    require(is_object, f"{name} is {value!r}; it must be something like {example}")
-
-
 def _check_metrics(metrics):
     needed = "it must be a dict from names to functions, such as {'accuracy': accuracy}"
     require(isinstance(metrics, dict), f"metrics is {metrics!r}; {needed}")
     for name in metrics:
-        is_free = name not in ("loss", "lr", "seconds") and not str(name).startswith("validation_")
-        needed = "under which the history holds something else; choose another"
-        require(is_free, f"metrics has the name {name!r}, {needed}")
+        free = name not in ("loss", "lr", "seconds") and not str(name).startswith("validation_")
+        require(free, f"metrics has the name {name!r}, under which the history holds something else; choose another")
 
 
 def _as_array(name, values):
@@ -193,11 +187,10 @@ def _as_array(name, values):
 
 
 def _as_arrays(X, y):
-    """X and y as arrays of as many rows, which are not none."""
+    """X and y as arrays of as many rows, at least one."""
     X, y = _as_array("X", X), _as_array("y", y)
     check_shape("X", X.shape, X.ndim > 0 and len(X) > 0, "it must hold at least one example")
-    n = len(X)
-    check_shape("y", y.shape, y.shape[:1] == (n,), f"it must have a row for each of the {n} examples of X")
+    check_shape("y", y.shape, y.shape[:1] == X.shape[:1], f"it must have a row for each of the {len(X)} examples of X")
     return X, y
 
 

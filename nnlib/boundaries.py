@@ -75,11 +75,15 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
     require(snapshots, "snapshots is empty; it must be a dict from epochs to copies of the network")
     for (a, A), (b, B) in combinations(snapshots.items(), 2):
         require(A is not B, f"snapshots has one and the same network under {a} and {b}; keep copy.deepcopy(network)")
+    cell = WIDTH / columns
     # Half again the usual pixels, since the slider shows a cell at twice its size.
-    axes = grid(len(snapshots), columns, height=WIDTH / columns, dpi=150)
+    axes = grid(len(snapshots), columns, height=cell, dpi=150)
     axes[0].figure.set_layout_engine("none")  # off for good: not even saving puts the style's layout back
-    _place_in_cells(axes, left=0.37)
-    for ax, (epoch, network) in zip(axes, snapshots.items()):
+    rows = axes[0].get_gridspec().nrows
+    left, bottom, right, top = 0.37, 0.36, 0.06, 0.22  # inches around the axes in each cell
+    for i, (ax, (epoch, network)) in enumerate(zip(axes, snapshots.items())):
+        x0, y0 = i % columns * cell + left, (rows - 1 - i // columns) * cell + bottom
+        ax.set_position(np.divide([x0, y0, cell - left - right, cell - bottom - top], 2 * [WIDTH, cell * rows]))
         _draw(ax, network, X, y, probability)
         ax.set_title(f"epoch {epoch}", fontsize=9, pad=3)
         ax.tick_params(labelsize=7, pad=1.5, length=2.5)
@@ -87,17 +91,10 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
         ax.set_xlabel(ax.get_xlabel(), fontsize=8, labelpad=0.5)
         ax.set_ylabel(ax.get_ylabel(), fontsize=8, labelpad=0)
     # Long numbers on the axis need more room at the left, the same in every cell.
-    _place_in_cells(axes, left=0.37 + max(0.05 - axes[0].get_tightbbox().x0 / axes[0].figure.dpi, 0))
+    shift = max(0.05 - axes[0].get_tightbbox().x0 / axes[0].figure.dpi, 0) / WIDTH
+    for ax in axes:
+        ax.set_position(np.add(ax.get_position().bounds, [shift, 0, -shift, 0]))
     return axes
-
-
-def _place_in_cells(axes, left, bottom=0.36, right=0.06, top=0.22):
-    """Give the axes of a grid of square cells the same place in each, with so many inches around them."""
-    cells, (width, height) = axes[0].get_gridspec(), axes[0].figure.get_size_inches()
-    cell = width / cells.ncols
-    cells.update(left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height)
-    # What lies between two axes is counted in their own width and height.
-    cells.update(wspace=(left + right) / (cell - left - right), hspace=(bottom + top) / (cell - bottom - top))
 
 
 def _check_data(X, y):

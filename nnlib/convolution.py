@@ -29,8 +29,7 @@ class Conv2D(Layer):
         check_whole(padding=padding, least=0)
         check_generator(rng)
         check_floats(dtype)
-        area = kernel_size * kernel_size
-        W = init(rng, (c_out, c_in, kernel_size, kernel_size), c_in * area, c_out * area)
+        W = init(rng, (c_out, c_in, kernel_size, kernel_size), c_in * kernel_size**2, c_out * kernel_size**2)
         params = {"W": W.astype(dtype), "b": np.zeros(c_out, dtype)}
         super().__init__(params, c_in=c_in, c_out=c_out, kernel_size=kernel_size, stride=stride, padding=padding)
         self.c_in, self.kernel_size, self.stride, self.padding = c_in, kernel_size, stride, padding

@@ -24,8 +24,8 @@ class BinaryCrossEntropy:
         """The targets as an array, after a look at whether they fit outputs of this shape."""
         targets = _as_targets(shape, targets)
         check_shape("outputs", shape, shape[1:] == (1,), "the binary loss takes one logit an example, (N, 1)")
-        fits = targets.shape in ((shape[0],), (shape[0], 1))
-        check_shape("targets", targets.shape, fits, f"for outputs {shape} it must be ({shape[0]},)")
+        if targets.shape not in ((shape[0],), (shape[0], 1)):
+            raise ValueError(f"targets has shape {targets.shape}; for outputs {shape} it must be ({shape[0]},)")
         return _check_labels(targets, 2)
 
     def __call__(self, outputs, targets):
@@ -78,8 +78,9 @@ class MeanSquaredError:
     def check(self, shape, targets):
         """The targets as an array, after a look at whether they fit outputs of this shape."""
         targets = _as_targets(shape, targets)
-        needed = f"the squared error needs the outputs' own shape, {tuple(shape)}"
-        check_shape("targets", targets.shape, targets.shape == tuple(shape), needed)
+        if targets.shape != tuple(shape):
+            needed = f"the squared error needs the outputs' own shape, {tuple(shape)}"
+            raise ValueError(f"targets has shape {targets.shape}; {needed}")
         check_finite("targets", targets, kinds="iuf")
         return targets
 

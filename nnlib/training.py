@@ -108,6 +108,7 @@ def fit(
     check_object("optimizer", optimizer, "step", "it must be something like SGD(0.1)")
     check_whole(epochs=epochs)
     check_number(l2=l2, least=0)
+    # What else is needed of the two, `batches` looks at before the first step.
     needed = "with a batch_size the examples are shuffled, so pass rng=np.random.default_rng(0)"
     require(batch_size is None or rng is not None, f"rng is missing; {needed}")
     if schedule is not None:

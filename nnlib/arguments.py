@@ -62,7 +62,7 @@ def check_shape(name, shape, fits, needed):
 
 
 def check_finite(name, values, kinds="iufb"):
-    """Raise ValueError unless an array holds numbers (or bools, unless ``kinds`` leaves them out), all of them finite."""
+    """Raise ValueError unless an array holds finite numbers, or bools where ``kinds`` does not leave them out."""
     if values.dtype.kind not in kinds:
         raise ValueError(f"{name} holds {values.dtype} values; it must hold numbers")
     # The extremes tell it without a second array as large as the data: NaN comes through min, infinity through either.

@@ -11,10 +11,10 @@ class Layer:
     gradients of the parameters in ``grads`` and returns the gradient with respect to ``x``. It needs a ``forward``
     before it, and may be called again: it gives the same.
 
-    ``params`` and ``grads`` are two dicts with the same keys, such as ``"W"`` and ``"b"``. ``state`` is for arrays that are
-    kept and saved but not learnt; ``config`` holds the arguments that make a layer like it. A layer hands ``params`` and the
-    arguments to ``Layer.__init__``, which makes ``grads`` of zeros. It never updates its own parameters (an optimizer does)
-    and never changes an array that it is given.
+    ``params`` and ``grads`` are two dicts with the same keys, such as ``"W"`` and ``"b"``. ``state`` is for arrays that
+    are kept and saved but not learnt; ``config`` holds the arguments that make a layer like it. A layer hands ``params``
+    and those arguments to ``Layer.__init__``, which makes ``grads`` of zeros. It never updates its own parameters (an
+    optimizer does) and never changes an array that it is given.
     """
 
     def __init__(self, params=None, **config):

@@ -68,9 +68,7 @@ class Sigmoid(Layer):
     """The layer ``a = sigmoid(z)``; its slope is ``a * (1 - a)``."""
 
     def forward(self, x, training=False):
-        out = sigmoid(x)
-        self._keep(out)
-        return out
+        return self._keep(sigmoid(x))
 
     def backward(self, d_out, needs_input=True):
         (a,) = self._recall()
@@ -81,9 +79,7 @@ class Tanh(Layer):
     """The layer ``a = tanh(z)``; its slope is ``1 - a**2``."""
 
     def forward(self, x, training=False):
-        out = np.tanh(x)
-        self._keep(out)
-        return out
+        return self._keep(np.tanh(x))
 
     def backward(self, d_out, needs_input=True):
         (a,) = self._recall()
@@ -94,9 +90,7 @@ class ReLU(Layer):
     """The layer ``a = max(z, 0)``; its slope is 1 where a > 0, else 0 (also at the kink, z = 0)."""
 
     def forward(self, x, training=False):
-        out = np.maximum(x, 0)
-        self._keep(out)
-        return out
+        return self._keep(np.maximum(x, 0))
 
     def backward(self, d_out, needs_input=True):
         (a,) = self._recall()
@@ -107,14 +101,11 @@ class LeakyReLU(Layer):
     """The layer ``a = z`` where z > 0, else ``slope * z``; its slope is 1 or ``slope`` (the latter at z = 0)."""
 
     def __init__(self, slope=0.01):
-        super().__init__()
-        check_number("slope", slope)
-        self.config = {"slope": float(slope)}
-        self.slope = float(slope)  # a NumPy float64 would turn float32 into float64
+        (self.slope,) = check_number(slope=slope)
+        super().__init__(slope=self.slope)
 
     def forward(self, x, training=False):
-        self._keep(x)
-        return leaky_relu(x, self.slope)
+        return leaky_relu(self._keep(x), self.slope)
 
     def backward(self, d_out, needs_input=True):
         (z,) = self._recall()
@@ -128,8 +119,7 @@ class GELU(Layer):
     """
 
     def forward(self, x, training=False):
-        self._keep(x)
-        return gelu(x)
+        return gelu(self._keep(x))
 
     def backward(self, d_out, needs_input=True):
         (z,) = self._recall()

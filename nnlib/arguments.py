@@ -5,41 +5,43 @@ import importlib
 import numpy as np
 
 
-def check_whole(name, value, least=1):
-    """Raise ValueError unless ``value`` is a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number of at least {least}")
+def require(condition, message):
+    """Raise ValueError with this message unless the condition holds."""
+    if not condition:
+        raise ValueError(message)
 
 
-def check_number(name, value, above=None, least=None, below=None, most=None):
-    """Raise ValueError unless ``value`` is a finite number inside the bounds that are given."""
-    bounds = [
-        f"{word} {bound}"
-        for word, bound in (("above", above), ("at least", least), ("below", below), ("at most", most))
-        if bound is not None
-    ]
-    is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if (
-        not is_number
-        or not np.isfinite(value)
-        or (above is not None and value <= above)
-        or (least is not None and value < least)
-        or (below is not None and value >= below)
-        or (most is not None and value > most)
-    ):
-        raise ValueError(f"{name} is {value!r}; it must be a finite number {' and '.join(bounds)}".rstrip())
+def check_whole(least=1, **values):
+    """Raise ValueError unless each of the values is a whole number of at least ``least``."""
+    for name, value in values.items():
+        is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        require(is_whole and value >= least, f"{name} is {value!r}; it must be a whole number of at least {least}")
+
+
+def check_number(above=-np.inf, least=-np.inf, below=np.inf, most=np.inf, **values):
+    """The values as floats; raises ValueError unless each is a finite number inside the bounds that are given.
+
+    As Python's floats: a NumPy float64 would turn float32 into float64 wherever they meet.
+    """
+    for name, value in values.items():
+        is_number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+        # Without bounds too, NaN and infinity fail: neither lies between minus infinity and infinity.
+        if not (is_number and above < value < below and least <= value <= most):
+            bounds = (("above", above), ("at least", least), ("below", below), ("at most", most))
+            needed = " and ".join(f"{word} {bound}" for word, bound in bounds if np.isfinite(bound))
+            raise ValueError(f"{name} is {value!r}; it must be a finite number {needed}".rstrip())
+    return [float(value) for value in values.values()]
 
 
 def check_generator(rng):
     """Raise ValueError unless ``rng`` is a ``np.random.Generator``: randomness comes in, and no global seed is used."""
-    if not isinstance(rng, np.random.Generator):
-        raise ValueError(f"rng is {rng!r}; it must be a generator, such as np.random.default_rng(0)")
+    is_generator = isinstance(rng, np.random.Generator)
+    require(is_generator, f"rng is {rng!r}; it must be a generator, such as np.random.default_rng(0)")
 
 
 def check_floats(dtype):
     """Raise ValueError unless ``dtype`` is a type of floats: whole numbers would cut weights off to zero."""
-    if np.dtype(dtype).kind != "f":
-        raise ValueError(f"dtype is {np.dtype(dtype)}; it must be a type of floats, such as np.float32")
+    require(np.dtype(dtype).kind == "f", f"dtype is {np.dtype(dtype)}; it must be a type of floats, such as np.float32")
 
 
 def as_floats(values):
@@ -48,16 +50,29 @@ def as_floats(values):
     return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
-def all_finite(values):
-    """Whether an array of numbers holds neither NaN nor infinity."""
+def check_object(name, value, method, needed):
+    """Raise ValueError unless ``value`` has the method; a class, whose brackets are easily forgotten, is no object."""
+    require(hasattr(value, method) and not isinstance(value, type), f"{name} is {value!r}; {needed}")
+
+
+def check_shape(name, shape, fits, needed):
+    """Raise ValueError, with the shape and what is needed instead, unless it fits."""
+    if not fits:
+        raise ValueError(f"{name} has shape {shape}; {needed}")
+
+
+def check_finite(name, values, kinds="iufb"):
+    """Raise ValueError unless an array holds finite numbers, or bools where ``kinds`` does not leave them out."""
+    if values.dtype.kind not in kinds:
+        raise ValueError(f"{name} holds {values.dtype} values; it must hold numbers")
     # The extremes tell it without a second array as large as the data: NaN comes through min, infinity through either.
-    return values.size == 0 or bool(np.isfinite(values.min()) and np.isfinite(values.max()))
+    is_finite = values.size == 0 or (np.isfinite(values.min()) and np.isfinite(values.max()))
+    require(is_finite, f"{name} holds NaN or infinity; every value must be finite")
 
 
-def import_package(module, package=None):
+def import_package(module, package):
     """A module that only some functions need; its lack is an ImportError that says what to install."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        package = package or module
         raise ImportError(f"this needs {package}: python -m pip install {package}") from error

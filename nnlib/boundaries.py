@@ -4,17 +4,16 @@ Classes differ by colour, and for who can't go by colour: areas by how light the
 shape, and by being filled or open. To readers these functions are ``plot.boundary``, ``plot.boundaries`` and so on.
 """
 
-import math
+from itertools import combinations
 
 import numpy as np
 
-from .arguments import all_finite, check_whole
+from .arguments import check_finite, check_shape, check_whole, require
 from .style import COLORS, WIDTH, grid, pyplot
 
 AREAS = ["#a4cae4", "#fbe5d3", "#bcdccb", "#f4f0f7"]  # the classes' colours, light, and in grey of four kinds
 MARKERS = ["o", "^", "s", "D"]
 PROBABILITY = ["#6aa9d6", "#cfd4da", "#ffe9d3"]  # of class 1, at 0, a half and 1: lighter and lighter, also in grey
-LINE = "#333333"
 
 
 def boundary(predict, X, y, *, ax=None, probability=False, title=None, limits=None):
@@ -34,8 +33,7 @@ def boundary(predict, X, y, *, ax=None, probability=False, title=None, limits=No
     if own:
         _, ax = pyplot().subplots(figsize=(5.5, 4), layout="constrained")
     shown = _draw(ax, predict, X, y, probability, limits)
-    if title is not None:
-        ax.set_title(title)
+    ax.set_title(title or ax.get_title())
     if own:
         _explain(ax.figure, ax, shown, probability)
     return ax
@@ -47,17 +45,15 @@ def boundaries(panels, X=None, y=None, *, columns=3, probability=False):
     ``panels`` is a dict from a title to a predictor, as ``boundary`` takes it, all on the same X and y, or to
     ``(predictor, X, y)`` where each has data of its own.
     """
-    if not panels:
-        raise ValueError("panels is empty; it must be a dict from titles to predictors")
-    check_whole("columns", columns)
+    require(panels, "panels is empty; it must be a dict from titles to predictors")
+    check_whole(columns=columns)
     columns = min(columns, len(panels))
     axes = grid(len(panels), columns, height=min(WIDTH / columns + 0.1, 4))
     for i, (ax, (title, panel)) in enumerate(zip(axes, panels.items())):
-        own = isinstance(panel, tuple)
-        predict, *data = panel if own else (panel, X, y)
+        predict, *data = panel if isinstance(panel, tuple) else (panel, X, y)
         shown = _draw(ax, predict, *_check_data(*data), probability)
         ax.set_title(title)
-        if not own:  # the axes are all the same: their numbers stand at the edges
+        if not isinstance(panel, tuple):  # the axes are all the same: their numbers stand at the edges
             ax.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(panels))
             ax.set_ylabel(ax.get_ylabel() if i % columns == 0 else "")
             ax.set_xlabel(ax.get_xlabel() if i + columns >= len(panels) else "")
@@ -75,27 +71,19 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
     every cell has the same size.
     """
     X, y = _check_data(X, y)
-    check_whole("columns", columns)
-    if not snapshots:
-        raise ValueError("snapshots is empty; it must be a dict from epochs to copies of the network")
-    seen = {}
-    for epoch, network in snapshots.items():
-        if id(network) in seen:
-            raise ValueError(
-                f"snapshots has one and the same network under {seen[id(network)]} and {epoch}; keep copy.deepcopy(network)"
-            )
-        seen[id(network)] = epoch
-    rows = math.ceil(len(snapshots) / columns)
+    check_whole(columns=columns)
+    require(snapshots, "snapshots is empty; it must be a dict from epochs to copies of the network")
+    for (a, A), (b, B) in combinations(snapshots.items(), 2):
+        require(A is not B, f"snapshots has one and the same network under {a} and {b}; keep copy.deepcopy(network)")
     cell = WIDTH / columns
-    left, bottom, right, top = 0.37, 0.36, 0.06, 0.22  # inches around the axes in each cell
     # Half again the usual pixels, since the slider shows a cell at twice its size.
-    figure = pyplot().figure(figsize=(WIDTH, cell * rows), dpi=150, layout="constrained")
-    figure.set_layout_engine("none")  # off for good; with layout="none" above, saving would put the style's layout back
-    axes = np.empty(len(snapshots), dtype=object)
-    for i, (epoch, network) in enumerate(snapshots.items()):
+    axes = grid(len(snapshots), columns, height=cell, dpi=150)
+    axes[0].figure.set_layout_engine("none")  # off for good: not even saving puts the style's layout back
+    rows = axes[0].get_gridspec().nrows
+    left, bottom, right, top = 0.37, 0.36, 0.06, 0.22  # inches around the axes in each cell
+    for i, (ax, (epoch, network)) in enumerate(zip(axes, snapshots.items())):
         x0, y0 = i % columns * cell + left, (rows - 1 - i // columns) * cell + bottom
-        size = np.array([x0, y0, cell - left - right, cell - bottom - top]) / [WIDTH, cell * rows, WIDTH, cell * rows]
-        ax = axes[i] = figure.add_axes(size)
+        ax.set_position(np.divide([x0, y0, cell - left - right, cell - bottom - top], 2 * [WIDTH, cell * rows]))
         _draw(ax, network, X, y, probability)
         ax.set_title(f"epoch {epoch}", fontsize=9, pad=3)
         ax.tick_params(labelsize=7, pad=1.5, length=2.5)
@@ -103,21 +91,18 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
         ax.set_xlabel(ax.get_xlabel(), fontsize=8, labelpad=0.5)
         ax.set_ylabel(ax.get_ylabel(), fontsize=8, labelpad=0)
     # Long numbers on the axis need more room at the left, the same in every cell.
-    shift = max(0.05 - axes[0].get_tightbbox().x0 / figure.dpi, 0) / WIDTH
+    shift = max(0.05 - axes[0].get_tightbbox().x0 / axes[0].figure.dpi, 0) / WIDTH
     for ax in axes:
-        x0, y0, width, height = ax.get_position().bounds
-        ax.set_position([x0 + shift, y0, width - shift, height])
+        ax.set_position(np.add(ax.get_position().bounds, [shift, 0, -shift, 0]))
     return axes
 
 
 def _check_data(X, y):
     X, y = np.asarray(X), np.asarray(y)
-    if X.ndim != 2 or X.shape[1] != 2 or len(X) == 0:
-        raise ValueError(f"X has shape {X.shape}; a boundary is drawn over two columns, (N, 2)")
-    if X.dtype.kind not in "iufb" or not all_finite(X):
-        raise ValueError("X holds something that is not a finite number")
-    if y.shape not in ((len(X),), (len(X), 1)):
-        raise ValueError(f"y has shape {y.shape}; it must have a label for each of the {len(X)} rows of X")
+    check_shape("X", X.shape, X.shape[1:] == (2,) and len(X) > 0, "a boundary is drawn over two columns, (N, 2)")
+    check_finite("X", X)
+    n = len(X)
+    check_shape("y", y.shape, y.shape in ((n,), (n, 1)), f"it must have a label for each of the {n} rows of X")
     return X, y.reshape(-1)
 
 
@@ -146,62 +131,54 @@ def _draw(ax, predict, X, y, probability, limits=None):
     x2 = bottom + (np.arange(steps) + 0.5) / steps * (top - bottom)
     points = np.column_stack([axis.ravel() for axis in np.meshgrid(x1, x2)])
 
+    ask = _probabilities if probability else _labels
+    values, classes = ask(predict, points, y)
+    values = values.reshape(steps, steps)
     if probability:
-        values = _probabilities(predict, points, y).reshape(steps, steps)
-        classes = np.unique(y)
         cmap, ends = LinearSegmentedColormap.from_list("probability", PROBABILITY), (0, 1)
         lines = [values] if values.min() < 0.5 < values.max() else []
     else:
-        labels = _labels(predict, points)
-        classes = np.unique(np.concatenate([y, labels]))
-        if len(classes) > len(AREAS):
-            raise ValueError(
-                f"y and the predictions hold {len(classes)} different values; a boundary shows at most {len(AREAS)} "
-                "classes (a function must return labels, not logits)"
-            )
-        values = np.searchsorted(classes, labels).reshape(steps, steps)
         cmap, ends = ListedColormap(AREAS), (-0.5, len(AREAS) - 0.5)
-        present = np.unique(values)
-        lines = [values == k for k in present[1:]]  # one line less than there are areas
+        lines = [values == k for k in np.unique(values)[1:]]  # one line less than there are areas
     place = {"extent": (left, right, bottom, top), "origin": "lower", "aspect": "auto", "zorder": 0}
     image = ax.imshow(values, cmap=cmap, vmin=ends[0], vmax=ends[1], interpolation="nearest", **place)
     for line in lines:
-        ax.contour(x1, x2, line, [0.5], colors=LINE, linewidths=1.2, zorder=1)
-    size = np.clip(6 * width, 7, 24)
+        ax.contour(x1, x2, line, [0.5], colors="#333333", linewidths=1.2, zorder=1)
     for k, label in enumerate(classes):
-        filled = {"color": COLORS[k], "edgecolor": "white", "linewidth": 0.5}
-        opened = {"color": "white", "edgecolor": COLORS[k], "linewidth": 0.9}
-        look = opened if k % 2 else filled
-        ax.scatter(*X[y == label].T, s=size, marker=MARKERS[k], label=f"class {label}", zorder=2, **look)
+        face, edge, edge_width = ("white", COLORS[k], 0.9) if k % 2 else (COLORS[k], "white", 0.5)
+        look = {"marker": MARKERS[k], "facecolor": face, "edgecolor": edge, "linewidth": edge_width}
+        ax.scatter(*X[y == label].T, s=np.clip(6 * width, 7, 24), label=f"class {label}", zorder=2, **look)
     ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="$x_1$", ylabel="$x_2$")
     ax.grid(False)
     return image
 
 
-def _labels(predict, points):
-    labels = _ask(predict, "predict", points)
-    if labels.shape != (len(points),):
-        raise ValueError(f"predict gave shape {labels.shape} for {len(points)} points; it must give each a label, (M,)")
-    return labels
+def _labels(predict, points, y):
+    """For each of M points, which of the classes it is given, as an index (M,); and the classes."""
+    labels, M = _ask(predict, "predict", points), len(points)
+    require(labels.shape == (M,), f"predict gave shape {labels.shape} for {M} points; it must give each a label, (M,)")
+    classes = np.union1d(y, labels)
+    found = f"y and the predictions hold {len(classes)} different values"
+    needed = f"a boundary shows at most {len(AREAS)} classes (a function must return labels, not logits)"
+    require(len(classes) <= len(AREAS), f"{found}; {needed}")
+    return np.searchsorted(classes, labels), classes
 
 
 def _probabilities(predict, points, y):
-    p = _ask(predict, "predict_proba", points)
-    if p.shape == (len(points), 2):
+    """For each of M points the probability of class 1 of two, (M,); and the classes."""
+    p, M, classes = _ask(predict, "predict_proba", points), len(points), np.unique(y)
+    if p.shape == (M, 2):
         p = p[:, 1]
-    if p.shape != (len(points),) or len(np.unique(y)) > 2:
-        raise ValueError(
-            f"predict gave shape {p.shape} for {len(points)} points and y holds {len(np.unique(y))} classes; "
-            "probability=True needs the probability of class 1 of two, (M,) or (M, 2)"
-        )
-    return p
+    found = f"predict gave shape {p.shape} for {M} points and y holds {len(classes)} classes"
+    needed = "probability=True needs the probability of class 1 of two, (M,) or (M, 2)"
+    require(p.shape == (M,) and len(classes) <= 2, f"{found}; {needed}")
+    return p, classes
 
 
 def _explain(figure, axes, image, probability):
     """What the colours and the markers mean, beside the axes."""
     if probability:
         figure.colorbar(image, ax=axes, label="probability of class 1", ticks=[0, 0.25, 0.5, 0.75, 1], aspect=30)
-    handles = {}
-    for ax in figure.axes:
-        handles |= {text: handle for handle, text in zip(*ax.get_legend_handles_labels())}
+    entries = [entry for ax in figure.axes for entry in zip(*ax.get_legend_handles_labels())]
+    handles = {text: handle for handle, text in entries}  # each class once
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles))

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from .arguments import check_number
+from .arguments import check_number, check_shape, require
 from .losses import l2 as add_l2
 
 
@@ -24,23 +24,18 @@ def gradient_check(network, loss, X, y, *, training=False, l2=0, step=1e-5):
     Raises ValueError for a network that is not float64, where rounding would hide the difference, and for a gradient of another
     shape than what it belongs to.
     """
-    if network.dtype != np.float64:
-        raise ValueError(f"network computes in {network.dtype}; a gradient check needs float64")
-    check_number("step", step, above=0)
+    require(network.dtype == np.float64, f"network computes in {network.dtype}; a gradient check needs float64")
+    check_number(step=step, above=0)
     X = np.array(X, dtype=np.float64)
 
     probe = copy.deepcopy(network)
     _, d_outputs = loss(probe.forward(X, training=training), y)
-    analytic = {"input": probe.backward(d_outputs, needs_input=True)}
-    analytic |= {name: grad for name, _, grad in probe.parameters()}
-    shapes = {"input": X.shape} | {name: value.shape for name, value, _ in probe.parameters()}
-    for name, shape in shapes.items():
-        if np.shape(analytic[name]) != shape:
-            raise ValueError(
-                f"the gradient of {name} has shape {np.shape(analytic[name])}; it must be {shape}, as {name} itself"
-            )
+    d_X = probe.backward(d_outputs, needs_input=True)
+    for name, value, grad in [("input", X, d_X), *probe.parameters()]:
+        fits = np.shape(grad) == value.shape
+        check_shape(f"the gradient of {name}", np.shape(grad), fits, f"it must be {value.shape}, as {name} itself")
     add_l2(probe, l2)
-    analytic |= {name: grad for name, _, grad in probe.parameters()}
+    analytic = {"input": d_X} | {name: grad for name, _, grad in probe.parameters()}
 
     def loss_after(name, index, change):
         moved, moved_X = copy.deepcopy(network), X.copy()
@@ -54,7 +49,7 @@ def gradient_check(network, loss, X, y, *, training=False, l2=0, step=1e-5):
         return abs(a - n) / max(abs(a), abs(n), 1e-8)
 
     # np.max and not max: a NaN among the errors is the largest.
-    return {name: float(np.max([error(name, index) for index in np.ndindex(shape)])) for name, shape in shapes.items()}
+    return {name: float(np.max([error(name, i) for i in np.ndindex(grad.shape)])) for name, grad in analytic.items()}
 
 
 class GradientReport(list):
@@ -77,15 +72,14 @@ def gradient_report(network, lr=1.0):
     where training goes well; and a ``remark``: "vanishing" or "exploding" if the mean is a thousand times smaller or
     larger than the last weight's, and "not finite".
     """
-    check_number("lr", lr, above=0)
+    check_number(lr=lr, above=0)
     weights = [(i, layer) for i, layer in enumerate(network.layers) if "W" in layer.params]
-    if not weights:
-        raise ValueError("network has no layer with weights")
+    require(weights, "network has no layer with weights")
     last = np.abs(weights[-1][1].grads["W"]).mean()
     rows = GradientReport()
     for i, layer in weights:
         W, grad = layer.params["W"], layer.grads["W"]
-        mean = float(np.abs(grad).mean())
+        mean, largest = float(np.abs(grad).mean()), float(np.abs(grad).max())
         remark = ""
         if not np.isfinite(mean):
             remark = "not finite"
@@ -95,15 +89,6 @@ def gradient_report(network, lr=1.0):
             remark = "exploding"
         with np.errstate(all="ignore"):  # gradients that are not finite, weights that are all zero
             spread, ratio = float(grad.std()), float(lr * np.linalg.norm(grad) / np.linalg.norm(W))
-        rows.append(
-            {
-                "name": f"{i}.W",
-                "layer": type(layer).__name__,
-                "mean": mean,
-                "max": float(np.abs(grad).max()),
-                "spread": spread,
-                "ratio": ratio,
-                "remark": remark,
-            }
-        )
+        sizes = {"mean": mean, "max": largest, "spread": spread, "ratio": ratio}
+        rows.append({"name": f"{i}.W", "layer": type(layer).__name__, **sizes, "remark": remark})
     return rows

@@ -25,25 +25,20 @@ class Conv2D(Layer):
     """
 
     def __init__(self, c_in, c_out, kernel_size, *, rng, stride=1, padding=0, init=he, dtype=np.float64):
-        super().__init__()
-        for name, value in (("c_in", c_in), ("c_out", c_out), ("kernel_size", kernel_size), ("stride", stride)):
-            check_whole(name, value)
-        check_whole("padding", padding, least=0)
+        check_whole(c_in=c_in, c_out=c_out, kernel_size=kernel_size, stride=stride)
+        check_whole(padding=padding, least=0)
         check_generator(rng)
         check_floats(dtype)
-        self.config = {"c_in": c_in, "c_out": c_out, "kernel_size": kernel_size, "stride": stride, "padding": padding}
+        W = init(rng, (c_out, c_in, kernel_size, kernel_size), c_in * kernel_size**2, c_out * kernel_size**2)
+        params = {"W": W.astype(dtype), "b": np.zeros(c_out, dtype)}
+        super().__init__(params, c_in=c_in, c_out=c_out, kernel_size=kernel_size, stride=stride, padding=padding)
         self.c_in, self.kernel_size, self.stride, self.padding = c_in, kernel_size, stride, padding
-        area = kernel_size * kernel_size
-        W = init(rng, (c_out, c_in, kernel_size, kernel_size), c_in * area, c_out * area)
-        self.params = {"W": W.astype(dtype), "b": np.zeros(c_out, dtype)}
-        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
 
     def forward(self, x, training=False):
         k, s, p = self.kernel_size, self.stride, self.padding
         if x.ndim != 4 or x.shape[1] != self.c_in or min(x.shape[2:]) + 2 * p < k:
-            raise ValueError(
-                f"x has shape {x.shape}; this layer takes (N, {self.c_in}, H, W), H and W at least {max(k - 2 * p, 1)}"
-            )
+            needed = f"this layer takes (N, {self.c_in}, H, W), H and W at least {max(k - 2 * p, 1)}"
+            raise ValueError(f"x has shape {x.shape}; {needed}")
         N, C, H, W = x.shape
         # Examples last: numbers that are moved together then lie together in memory, which is several times as fast.
         padded = np.zeros((C, H + 2 * p, W + 2 * p, N), x.dtype)
@@ -68,9 +63,8 @@ class Conv2D(Layer):
             return None
         d_windows = (kernels.T @ d).reshape(self.c_in, k, k, H, W, N)
         d_padded = np.zeros(padded_shape, d.dtype)
-        for u in range(k):  # where windows overlap, a pixel collects from each of them
-            for v in range(k):
-                d_padded[:, u : u + s * H : s, v : v + s * W : s] += d_windows[:, u, v]
+        for u, v in np.ndindex(k, k):  # where windows overlap, a pixel collects from each of them
+            d_padded[:, u : u + s * H : s, v : v + s * W : s] += d_windows[:, u, v]
         return d_padded[:, p : padded_shape[1] - p, p : padded_shape[2] - p].transpose(3, 0, 1, 2)
 
 
@@ -84,9 +78,8 @@ class MaxPool2D(Layer):
     """
 
     def __init__(self, kernel_size):
-        super().__init__()
-        check_whole("kernel_size", kernel_size)
-        self.config = {"kernel_size": kernel_size}
+        check_whole(kernel_size=kernel_size)
+        super().__init__(kernel_size=kernel_size)
         self.kernel_size = kernel_size
 
     def forward(self, x, training=False):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .arguments import import_package
+from .arguments import import_package, require
 
 
 def iris():
@@ -75,17 +75,15 @@ def _find_mnist():
     folder = os.environ.get("NNLIB_DATA")
     if folder:
         folder = Path(folder).expanduser().resolve()  # absolute, so that a message says where
-        if not folder.is_dir():
-            raise ValueError(f"NNLIB_DATA is {folder}; it must be a folder that exists")
+        require(folder.is_dir(), f"NNLIB_DATA is {folder}; it must be a folder that exists")
         file = folder / "mnist.npz"
         if file.exists():  # else go on: a folder of data need not hold this one
             try:
                 return _read_mnist(file)
             except ValueError as error:  # not ours to replace
-                raise ValueError(
-                    f"{file} is {error}; put a good file in its place, or unset NNLIB_DATA to download one"
-                ) from error
-    cached = Path(import_package("pooch").os_cache("nnlib"), "mnist.npz")
+                advice = "put a good file in its place, or unset NNLIB_DATA to download one"
+                raise ValueError(f"{file} is {error}; {advice}") from error
+    cached = Path(import_package("pooch", "pooch").os_cache("nnlib"), "mnist.npz")
     if cached.exists():
         try:
             return _read_mnist(cached)
@@ -96,8 +94,8 @@ def _find_mnist():
 
 def _download_mnist(cached):
     """The four arrays from the first host that sends them whole; the file goes to ``cached``."""
-    import_package("tqdm")  # pooch draws its progress bar with it
-    download = import_package("pooch").HTTPDownloader(progressbar=True, timeout=MNIST_TIMEOUT)
+    import_package("tqdm", "tqdm")  # pooch draws its progress bar with it
+    download = import_package("pooch", "pooch").HTTPDownloader(progressbar=True, timeout=MNIST_TIMEOUT)
     answers = []
     for url in MNIST_URLS:
         try:
@@ -113,16 +111,11 @@ def _download_mnist(cached):
             return arrays
         except (OSError, ValueError) as error:
             answers.append(f"  {url}: {error}")
+    answers, now = "\n".join(answers), os.environ.get("NNLIB_DATA") or "not set"
     raise FileNotFoundError(
-        "\n".join(
-            [
-                "mnist.npz is not on this computer and could not be downloaded:",
-                *answers,
-                "Get the file elsewhere, put it into a folder, and set the environment variable "
-                f"NNLIB_DATA (now {os.environ.get('NNLIB_DATA') or 'not set'}) to that folder's path; "
-                f"or put it into {cached.parent}.",
-            ]
-        )
+        f"mnist.npz is not on this computer and could not be downloaded:\n{answers}\n"
+        "Get the file elsewhere, put it into a folder, and set the environment variable "
+        f"NNLIB_DATA (now {now}) to that folder's path; or put it into {cached.parent}."
     )
 
 
@@ -136,8 +129,8 @@ def _read_mnist(path):
         raise ValueError(f"damaged, or not MNIST ({type(error).__name__}: {error})") from error
     for name, (shape, sha256) in MNIST_ARRAYS.items():
         array = arrays[name]
-        if array.shape != shape or array.dtype != np.uint8:
-            raise ValueError(f"damaged, or not MNIST ({name} is {array.dtype} {array.shape}, not uint8 {shape})")
-        if hashlib.sha256(array.tobytes()).hexdigest() != sha256:
-            raise ValueError(f"damaged, or not MNIST (the bytes of {name} have another sha256)")
+        found, wanted = f"{array.dtype} {array.shape}", f"uint8 {shape}"
+        require(found == wanted, f"damaged, or not MNIST ({name} is {found}, not {wanted})")
+        is_known = hashlib.sha256(array.tobytes()).hexdigest() == sha256
+        require(is_known, f"damaged, or not MNIST (the bytes of {name} have another sha256)")
     return arrays.values()

@@ -1,5 +1,6 @@
 """What ``fit`` records, and how it shows where it is."""
 
+import contextlib
 import sys
 
 from .arguments import check_whole
@@ -14,26 +15,29 @@ class History(dict):
 
     def table(self, every=1):
         """The history as text: a line for every ``every``-th epoch (counted from 1) and the last, without the seconds."""
-        check_whole("every", every)
+        check_whole(every=every)
         names = [name for name in self if name != "seconds"]
-        epochs = len(self["loss"])
         lines = ["epoch  " + "  ".join(f"{name:>10}" for name in names)]
-        for i in range(epochs):
-            if (i + 1) % every == 0 or i == epochs - 1:
+        for i in range(len(self["loss"])):
+            if (i + 1) % every == 0 or i + 1 == len(self["loss"]):
                 lines.append(f"{i + 1:5d}  " + "  ".join(f"{self[name][i]:>{max(10, len(name))}.4g}" for name in names))
         return "\n".join(lines)
 
 
-class Progress:
+class Progress(contextlib.AbstractContextManager):
     """How ``fit`` shows where it is: a bar, a line every few epochs, or nothing."""
 
     def __init__(self, progress, epochs):
-        self.every = None
-        self.bar = None
+        self.bar, self.every = None, None
         if progress is None or progress is True:
-            self.bar = _bar(epochs)
+            with contextlib.suppress(ImportError):  # a bar of text; tqdm's widget is an error in a saved notebook
+                from tqdm import tqdm
+
+                # In a notebook, what goes to stderr looks like a warning.
+                file = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+                self.bar = tqdm(total=epochs, unit="epoch", leave=False, file=file)
         elif progress is not False:
-            check_whole("progress", progress)
+            check_whole(progress=progress)
             self.every = progress
 
     def epoch(self, epoch, history):
@@ -44,19 +48,6 @@ class Progress:
             values = [f"{name} {history[name][-1]:.4g}" for name in history if name not in ("lr", "seconds")]
             print(f"epoch {epoch + 1:5d}  " + "  ".join(values))
 
-    def __enter__(self):
-        return self
-
     def __exit__(self, *exception):
         if self.bar is not None:
             self.bar.close()
-
-
-def _bar(epochs):
-    """A bar of text, gone when it is done; not tqdm's widget, which a saved notebook shows as an error."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return None
-    in_notebook = "ipykernel" in sys.modules  # there, what goes to stderr looks like a warning
-    return tqdm(total=epochs, unit="epoch", leave=False, file=sys.stdout if in_notebook else sys.stderr)

@@ -16,22 +16,14 @@ def zeros(rng, shape, fan_in, fan_out):
 
 def constant(c):
     """An initializer that sets every weight to ``c``: all units of a layer then stay alike."""
-    check_number("c", c)
-
-    def init(rng, shape, fan_in, fan_out):
-        return np.full(shape, float(c))
-
-    return init
+    check_number(c=c)
+    return lambda rng, shape, fan_in, fan_out: np.full(shape, float(c))
 
 
 def normal(std):
     """An initializer that draws from a normal distribution with mean 0 and standard deviation ``std``."""
-    check_number("std", std, above=0)
-
-    def init(rng, shape, fan_in, fan_out):
-        return std * rng.standard_normal(shape)
-
-    return init
+    check_number(std=std, above=0)
+    return lambda rng, shape, fan_in, fan_out: std * rng.standard_normal(shape)
 
 
 def lecun(rng, shape, fan_in, fan_out):

@@ -11,17 +11,16 @@ class Layer:
     gradients of the parameters in ``grads`` and returns the gradient with respect to ``x``. It needs a ``forward``
     before it, and may be called again: it gives the same.
 
-    ``params`` and ``grads`` are two dicts with the same keys, such as ``"W"`` and ``"b"``. ``state`` is for arrays that are
-    kept and saved but not learnt; ``config`` holds the arguments that make a layer like it. A layer never updates its own parameters (an optimizer does) and never changes
-    an array that it is given.
+    ``params`` and ``grads`` are two dicts with the same keys, such as ``"W"`` and ``"b"``. ``state`` is for arrays that
+    are kept and saved but not learnt; ``config`` holds the arguments that make a layer like it. A layer hands ``params``
+    and those arguments to ``Layer.__init__``, which makes ``grads`` of zeros. It never updates its own parameters (an
+    optimizer does) and never changes an array that it is given.
     """
 
-    def __init__(self):
-        self.params = {}
-        self.grads = {}
-        self.state = {}
-        self.config = {}
-        self._kept = None
+    def __init__(self, params=None, **config):
+        self.params = params or {}
+        self.grads = {name: 0 * value for name, value in self.params.items()}
+        self.state, self.config, self._kept = {}, config, None
 
     def forward(self, x, training=False):
         raise NotImplementedError(f"{type(self).__name__} has no forward")
@@ -31,8 +30,9 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def _keep(self, *values):
-        """Keep what ``backward`` will need."""
+        """Keep what ``backward`` will need; returns the first of the values."""
         self._kept = values
+        return values[0]
 
     def _recall(self):
         """What the last ``forward`` kept. Raises RuntimeError if there was none."""

@@ -21,16 +21,12 @@ class Dense(Layer):
     """
 
     def __init__(self, n_in, n_out, *, rng, init=he, dtype=np.float64):
-        super().__init__()
-        check_whole("n_in", n_in)
-        check_whole("n_out", n_out)
+        check_whole(n_in=n_in, n_out=n_out)
         check_generator(rng)
         check_floats(dtype)
-        self.config = {"n_in": n_in, "n_out": n_out}
-        self.n_in = n_in
-        self.n_out = n_out
-        self.params = {"W": init(rng, (n_in, n_out), n_in, n_out).astype(dtype), "b": np.zeros(n_out, dtype)}
-        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
+        params = {"W": init(rng, (n_in, n_out), n_in, n_out).astype(dtype), "b": np.zeros(n_out, dtype)}
+        super().__init__(params, n_in=n_in, n_out=n_out)
+        self.n_in, self.n_out = n_in, n_out
 
     def forward(self, x, training=False):
         if x.ndim != 2 or x.shape[1] != self.n_in:
@@ -70,11 +66,9 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate, rng):
-        super().__init__()
-        check_number("rate", rate, least=0, below=1)
+        (self.rate,) = check_number(rate=rate, least=0, below=1)
         check_generator(rng)
-        self.config = {"rate": float(rate)}
-        self.rate = float(rate)
+        super().__init__(rate=self.rate)
         self.rng = rng
 
     def forward(self, x, training=False):
@@ -106,15 +100,13 @@ class BatchNorm(Layer):
     """
 
     def __init__(self, n, momentum=0.1, eps=1e-5, dtype=np.float64):
-        super().__init__()
-        check_whole("n", n)
-        check_number("momentum", momentum, above=0, most=1)
-        check_number("eps", eps, above=0)
+        check_whole(n=n)
+        (self.momentum,) = check_number(momentum=momentum, above=0, most=1)
+        (self.eps,) = check_number(eps=eps, above=0)
         check_floats(dtype)
-        self.config = {"n": n, "momentum": float(momentum), "eps": float(eps)}
-        self.n, self.momentum, self.eps = n, float(momentum), float(eps)
-        self.params = {"gamma": np.ones(n, dtype), "beta": np.zeros(n, dtype)}
-        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
+        params = {"gamma": np.ones(n, dtype), "beta": np.zeros(n, dtype)}
+        super().__init__(params, n=n, momentum=self.momentum, eps=self.eps)
+        self.n = n
         self.state = {"running_mean": np.zeros(n, dtype), "running_var": np.ones(n, dtype)}
 
     def forward(self, x, training=False):

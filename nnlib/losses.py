@@ -8,7 +8,7 @@ probabilities, because only then can it be exact when the network is very sure. 
 import numpy as np
 
 from .activations import sigmoid
-from .arguments import all_finite, as_floats, check_number
+from .arguments import as_floats, check_finite, check_number, check_shape
 
 
 class BinaryCrossEntropy:
@@ -22,14 +22,11 @@ class BinaryCrossEntropy:
 
     def check(self, shape, targets):
         """The targets as an array, after a look at whether they fit outputs of this shape."""
-        targets = np.asarray(targets)
-        _check_some(shape)
-        if len(shape) != 2 or shape[1] != 1:
-            raise ValueError(f"outputs has shape {shape}; the binary loss takes one logit an example, (N, 1)")
+        targets = _as_targets(shape, targets)
+        check_shape("outputs", shape, shape[1:] == (1,), "the binary loss takes one logit an example, (N, 1)")
         if targets.shape not in ((shape[0],), (shape[0], 1)):
             raise ValueError(f"targets has shape {targets.shape}; for outputs {shape} it must be ({shape[0]},)")
-        _check_labels(targets, 2)
-        return targets
+        return _check_labels(targets, 2)
 
     def __call__(self, outputs, targets):
         z = as_floats(outputs)
@@ -50,18 +47,12 @@ class SoftmaxCrossEntropy:
 
     def check(self, shape, targets):
         """The targets as an array, after a look at whether they fit outputs of this shape."""
-        targets = np.asarray(targets)
-        _check_some(shape)
-        if len(shape) != 2 or shape[1] < 2:
-            raise ValueError(
-                f"outputs has shape {shape}; the softmax loss takes a logit for each of two or more classes, (N, C)"
-            )
-        if targets.shape != (shape[0],):
-            raise ValueError(
-                f"targets has shape {targets.shape}; it must be ({shape[0]},): the labels as whole numbers, not one-hot"
-            )
-        _check_labels(targets, shape[1])
-        return targets
+        targets = _as_targets(shape, targets)
+        needed = "the softmax loss takes a logit for each of two or more classes, (N, C)"
+        check_shape("outputs", shape, len(shape) == 2 and shape[1] > 1, needed)
+        needed = f"it must be ({shape[0]},): the labels as whole numbers, not one-hot"
+        check_shape("targets", targets.shape, targets.shape == (shape[0],), needed)
+        return _check_labels(targets, shape[1])
 
     def __call__(self, outputs, targets):
         z = as_floats(outputs)
@@ -86,16 +77,11 @@ class MeanSquaredError:
 
     def check(self, shape, targets):
         """The targets as an array, after a look at whether they fit outputs of this shape."""
-        targets = np.asarray(targets)
-        _check_some(shape)
+        targets = _as_targets(shape, targets)
         if targets.shape != tuple(shape):
-            raise ValueError(
-                f"targets has shape {targets.shape}; the squared error needs the outputs' own shape, {tuple(shape)}"
-            )
-        if targets.dtype.kind not in "iuf":
-            raise ValueError(f"targets holds {targets.dtype} values; it must hold numbers")
-        if not all_finite(targets):
-            raise ValueError("targets holds NaN or infinity; every value must be finite")
+            needed = f"the squared error needs the outputs' own shape, {tuple(shape)}"
+            raise ValueError(f"targets has shape {targets.shape}; {needed}")
+        check_finite("targets", targets, kinds="iuf")
         return targets
 
     def __call__(self, outputs, targets):
@@ -110,8 +96,7 @@ def l2(network, strength):
     After ``backward``: each weight's gradient grows by ``strength * W``. Biases, gamma and beta are left alone. Raises
     ValueError if ``strength`` is negative.
     """
-    check_number("strength", strength, least=0)
-    strength = float(strength)
+    (strength,) = check_number(strength=strength, least=0)
     penalty = 0.0
     for layer in network.layers:
         if "W" in layer.params:
@@ -132,23 +117,24 @@ def accuracy(outputs, targets):
     Shapes: outputs (N, 1) or (N, C), logits or probabilities of C ≥ 2 classes; targets (N,) or, for one logit, (N, 1).
     """
     outputs = np.asarray(outputs)
-    if outputs.ndim != 2 or outputs.shape[1] == 0:
-        raise ValueError(
-            f"outputs has shape {outputs.shape}; accuracy takes one logit an example, (N, 1), or one a class, (N, C)"
-        )
+    needed = "accuracy takes one logit an example, (N, 1), or one a class, (N, C)"
+    check_shape("outputs", outputs.shape, outputs.ndim == 2 and outputs.shape[1] > 0, needed)
     kind = BinaryCrossEntropy if outputs.shape[1] == 1 else SoftmaxCrossEntropy
     targets = kind().check(outputs.shape, targets)
     return float(np.mean(predicted_labels(outputs) == targets.reshape(-1)))
 
 
-def _check_some(shape):
-    if 0 in shape:
-        raise ValueError(f"outputs has shape {shape}; a mean needs at least one example")
+def _as_targets(shape, targets):
+    """The targets as an array, after a look at whether there are examples at all."""
+    check_shape("outputs", shape, 0 not in shape, "a mean needs at least one example")
+    return np.asarray(targets)
 
 
 def _check_labels(targets, classes):
+    """The targets, after a look at whether they are labels from 0 to ``classes - 1``."""
     if targets.dtype.kind not in "iub":
         raise ValueError(f"targets holds {targets.dtype} values; labels are whole numbers from 0 to {classes - 1}")
     if targets.min() < 0 or targets.max() >= classes:
         wrong = targets[(targets < 0) | (targets >= classes)].flat[0]
         raise ValueError(f"targets holds the label {wrong}; with {classes} classes the labels are 0 to {classes - 1}")
+    return targets

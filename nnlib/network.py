@@ -2,27 +2,20 @@
 
 import inspect
 import json
-import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from .activations import GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Tanh, sigmoid, softmax
-from .arguments import check_generator, check_whole
+from .arguments import check_object, check_whole, require
 from .initializers import he, lecun
 from .layer import Layer
 from .layers import Dense
 from .losses import predicted_labels
 
-# The activations that `mlp` knows by name, each with the initializer that keeps its signals from fading.
-ACTIVATIONS = {
-    "relu": (ReLU, he),
-    "leaky_relu": (LeakyReLU, he),
-    "gelu": (GELU, he),
-    "silu": (SiLU, he),
-    "sigmoid": (Sigmoid, lecun),
-    "tanh": (Tanh, lecun),
-}
+# The activations that `mlp` knows by name.
+ACTIVATIONS = {"relu": ReLU, "leaky_relu": LeakyReLU, "gelu": GELU, "silu": SiLU, "sigmoid": Sigmoid, "tanh": Tanh}
 
 
 class Network:
@@ -34,14 +27,12 @@ class Network:
 
     def __init__(self, layers):
         self.layers = list(layers)
-        if not self.layers:
-            raise ValueError("layers is empty; a network needs at least one layer")
+        require(self.layers, "layers is empty; a network needs at least one layer")
         for i, layer in enumerate(self.layers):
-            if isinstance(layer, type) or not hasattr(layer, "forward"):
-                raise ValueError(f"layers[{i}] is {layer!r}; it must be a layer, such as ReLU()")
-            if any(layer is other for other in self.layers[:i]):
-                # What a layer keeps for `backward` would be overwritten, and the gradients wrong.
-                raise ValueError(f"layers[{i}] is in the network already; each place needs a layer of its own")
+            check_object(f"layers[{i}]", layer, "forward", "it must be a layer, such as ReLU()")
+            # A layer in two places would overwrite what it keeps for `backward`, and the gradients would be wrong.
+            is_new = not any(layer is other for other in self.layers[:i])
+            require(is_new, f"layers[{i}] is in the network already; each place needs a layer of its own")
 
     @property
     def dtype(self):
@@ -53,9 +44,8 @@ class Network:
         out = np.asarray(X, dtype=self.dtype)
         n_in = getattr(self.layers[0], "n_in", None)
         if n_in is not None and out.ndim != 2:
-            raise ValueError(
-                f"X has {out.ndim} dimension{'s' * (out.ndim != 1)}, the first layer takes two: (N, {n_in})"
-            )
+            found = f"{out.ndim} dimension{'s' * (out.ndim != 1)}"
+            raise ValueError(f"X has {found}, the first layer takes two: (N, {n_in})")
         if n_in is not None and out.shape[1] != n_in:
             raise ValueError(f"X has {out.shape[1]} column{'s' * (out.shape[1] != 1)}, the first layer takes {n_in}")
         for layer in self.layers:
@@ -101,17 +91,12 @@ class Network:
     def save(self, path):
         """Write layers, parameters and state to one ``.npz`` file, which ``Network.load`` reads; an old file is replaced whole."""
         path = Path(path)
-        if path.suffix != ".npz":
-            raise ValueError(f"path is {str(path)!r}; its name must end in .npz")
-        arrays = {name: array for name, array, _ in self._arrays()}
+        require(path.suffix == ".npz", f"path is {str(path)!r}; its name must end in .npz")
         plan = json.dumps([[type(layer).__name__, layer.config] for layer in self.layers], default=int)
-        beside = path.with_name(f".{path.name}.partial")
-        try:
-            with open(beside, "wb") as file:
-                np.savez(file, layers=plan, **arrays)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:  # gone whatever happens, and on the same disk
+            whole = Path(folder, path.name)
+            np.savez(whole, layers=plan, **{name: array for name, array, _ in self._arrays()})
+            whole.replace(path)
 
     @classmethod
     def load(cls, path):
@@ -145,8 +130,7 @@ class Network:
 
 def _make_layer(name, config, rng):
     kind = next((kind for kind in Layer.__subclasses__() if kind.__name__ == name), None)
-    if kind is None:
-        raise ValueError(f"there is no layer {name}")
+    require(kind, f"there is no layer {name}")
     return kind(**config, rng=rng) if "rng" in inspect.signature(kind).parameters else kind(**config)
 
 
@@ -165,18 +149,13 @@ def mlp(sizes, activation="relu", *, rng, dtype=np.float64):
     Raises ValueError for fewer than two sizes, for a size that is not a positive whole number, and for an unknown
     activation (the message lists the known ones).
     """
-    if np.ndim(sizes) != 1 or len(sizes) < 2:
-        raise ValueError(
-            f"sizes is {sizes!r}; it must list at least the number of inputs and the number of outputs, such as [2, 8, 1]"
-        )
-    for i, size in enumerate(sizes):
-        check_whole(f"sizes[{i}]", size)
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        raise ValueError(f"activation is {activation!r}; the known ones are {', '.join(ACTIVATIONS)}")
-    check_generator(rng)
-    make, init = ACTIVATIONS[activation]
+    needed = "it must list at least the number of inputs and the number of outputs, such as [2, 8, 1]"
+    require(np.ndim(sizes) == 1 and len(sizes) >= 2, f"sizes is {sizes!r}; {needed}")
+    check_whole(**{f"sizes[{i}]": size for i, size in enumerate(sizes)})
+    is_known = isinstance(activation, str) and activation in ACTIVATIONS
+    require(is_known, f"activation is {activation!r}; the known ones are {', '.join(ACTIVATIONS)}")
+    init = lecun if activation in ("sigmoid", "tanh") else he
     layers = []
     for n_in, n_out in zip(sizes[:-2], sizes[1:-1]):
-        layers += [Dense(n_in, n_out, rng=rng, init=init, dtype=dtype), make()]
-    layers.append(Dense(sizes[-2], sizes[-1], rng=rng, init=lecun, dtype=dtype))
-    return Network(layers)
+        layers += [Dense(n_in, n_out, rng=rng, init=init, dtype=dtype), ACTIVATIONS[activation]()]
+    return Network([*layers, Dense(sizes[-2], sizes[-1], rng=rng, init=lecun, dtype=dtype)])

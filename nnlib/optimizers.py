@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .arguments import check_number
+from .arguments import check_number, require
 
 
 class Optimizer:
@@ -13,17 +13,14 @@ class Optimizer:
     """
 
     def __init__(self, lr):
-        check_number("lr", lr, above=0)
-        self.lr = float(lr)  # a NumPy float64 would turn float32 into float64
-        self._values = {}
-        self._memory = {}
+        (self.lr,) = check_number(lr=lr, above=0)
+        self._values, self._memory = {}, {}
 
     def step(self, parameters):
         for name, value, grad in parameters:
             if self._values.setdefault(name, value) is not value:
-                raise ValueError(
-                    f"parameters is another network's: this optimizer has taken steps for another {name!r}; make a new one"
-                )
+                why = f"this optimizer has taken steps for another {name!r}; make a new one"
+                raise ValueError(f"parameters is another network's: {why}")
             self.update(value, grad, self._memory.setdefault(name, {}))
 
     def update(self, value, grad, memory):
@@ -43,12 +40,9 @@ class SGD(Optimizer):
 
     def __init__(self, lr, momentum=0, nesterov=False):
         super().__init__(lr)
-        check_number("momentum", momentum, least=0, below=1)
-        if nesterov and momentum == 0:
-            raise ValueError(
-                "nesterov is True and momentum is 0; Nesterov's step needs a momentum above 0, such as 0.9"
-            )
-        self.momentum = float(momentum)
+        (self.momentum,) = check_number(momentum=momentum, least=0, below=1)
+        needed = "Nesterov's step needs a momentum above 0, such as 0.9"
+        require(momentum or not nesterov, f"nesterov is True and momentum is 0; {needed}")
         self.nesterov = nesterov
 
     def update(self, value, grad, memory):
@@ -72,9 +66,8 @@ class RMSProp(Optimizer):
 
     def __init__(self, lr=0.01, alpha=0.99, eps=1e-8):
         super().__init__(lr)
-        check_number("alpha", alpha, least=0, below=1)
-        check_number("eps", eps, above=0)
-        self.alpha, self.eps = float(alpha), float(eps)
+        (self.alpha,) = check_number(alpha=alpha, least=0, below=1)
+        (self.eps,) = check_number(eps=eps, above=0)
 
     def update(self, value, grad, memory):
         if not memory:
@@ -98,10 +91,8 @@ class Adam(Optimizer):
 
     def __init__(self, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8):
         super().__init__(lr)
-        check_number("beta1", beta1, least=0, below=1)
-        check_number("beta2", beta2, least=0, below=1)
-        check_number("eps", eps, above=0)
-        self.beta1, self.beta2, self.eps = float(beta1), float(beta2), float(eps)
+        self.beta1, self.beta2 = check_number(beta1=beta1, beta2=beta2, least=0, below=1)
+        (self.eps,) = check_number(eps=eps, above=0)
 
     def update(self, value, grad, memory):
         if not memory:
@@ -128,8 +119,7 @@ class AdamW(Adam):
 
     def __init__(self, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):
         super().__init__(lr, beta1, beta2, eps)
-        check_number("weight_decay", weight_decay, least=0)
-        self.weight_decay = float(weight_decay)
+        (self.weight_decay,) = check_number(weight_decay=weight_decay, least=0)
 
     def update(self, value, grad, memory):
         if value.ndim > 1:

@@ -2,24 +2,12 @@
 
 import numpy as np
 
-from .arguments import check_whole, import_package
+from .arguments import check_whole, import_package, require
 from .boundaries import boundaries, boundary, boundary_through_training
 from .style import COLORS, WIDTH, grid, pyplot, use_course_style
 
-__all__ = [
-    "use_course_style",
-    "activations",
-    "history",
-    "boundary",
-    "boundaries",
-    "boundary_through_training",
-    "confusion",
-    "schedules",
-    "gradient_flow",
-    "images",
-    "filters",
-    "masks",
-]
+__all__ = ["use_course_style", "activations", "history", "boundary", "boundaries", "boundary_through_training"]
+__all__ += ["confusion", "schedules", "gradient_flow", "images", "filters", "masks"]
 
 
 def activations(table, limit=4, columns=3):
@@ -30,27 +18,24 @@ def activations(table, limit=4, columns=3):
     z = np.linspace(-limit, limit, 801)
     axes = grid(len(table), columns)
     for ax, (name, (function, derivative)) in zip(axes, table.items()):
-        (solid,) = ax.plot(z, function(z))
-        (dashed,) = ax.plot(z, derivative(z))
+        solid, dashed = ax.plot(z, function(z), z, derivative(z))
         ax.set(title=name, xlabel="input z", ylim=(-1.2, 2.2), yticks=(-1, 0, 1, 2))
     axes[0].figure.legend([solid, dashed], ["function", "derivative"], loc="outside upper center", ncols=2)
     return axes
 
 
-def history(record, quantities=("loss",), labels=None):
+def history(record, quantities=("loss",), labels=("training", "validation")):
     """Draw what ``fit`` recorded: a panel for each quantity, training and (where there is one) validation against the epoch.
 
     ``labels`` replaces the words "training" and "validation" in the legend, for instance by ("training", "test").
     """
-    train_label, validation_label = labels or ("training", "validation")
     axes = grid(len(quantities), len(quantities), height=3.0)
     for ax, name in zip(axes, quantities):
         epochs = np.arange(1, len(record[name]) + 1)
-        ax.plot(epochs, record[name], label=train_label)
-        if f"validation_{name}" in record:
-            ax.plot(epochs, record[f"validation_{name}"], label=validation_label)
-        ax.set_xlabel("epoch")
-        ax.set_ylabel(name)
+        for key, label in zip((name, f"validation_{name}"), labels):
+            if key in record:
+                ax.plot(epochs, record[key], label=label)
+        ax.set(xlabel="epoch", ylabel=name)
     axes[0].legend()
     return axes
 
@@ -60,7 +45,7 @@ def schedules(table, epochs):
 
     ``table`` is a dict from a name to a schedule, ``f(epoch) -> rate``, which is asked for the epochs 0 to ``epochs - 1``.
     """
-    check_whole("epochs", epochs)
+    check_whole(epochs=epochs)
     _, ax = pyplot().subplots()
     for name, schedule in table.items():
         # A rate holds for its whole epoch, from its number to the next.
@@ -72,30 +57,24 @@ def schedules(table, epochs):
 
 
 def confusion(targets, predicted, labels=None):
-    """Draw how often examples of each class (a row) were taken for each class (a column), as counted by scikit-learn.
+    """Draw how often examples of each class (a row) were taken for each class (a column).
 
     ``targets`` and ``predicted`` are labels (N,). ``labels`` gives names to the classes 0, 1, ...; without it, the values that
     occur are the names. A cell is the darker, the larger its share of the row (on a root scale, so that few mistakes show).
     """
-    metrics = import_package("sklearn.metrics", "scikit-learn")
-    plt = pyplot()
     targets, predicted = np.asarray(targets), np.asarray(predicted)
-    if targets.ndim != 1 or predicted.shape != targets.shape or len(targets) == 0:
-        raise ValueError(
-            f"targets has shape {targets.shape}, predicted {predicted.shape}; both must be labels, (N,) and as many"
-        )
-    classes = np.unique(np.concatenate([targets, predicted]))
+    found = f"targets has shape {targets.shape}, predicted {predicted.shape}"
+    fits = targets.ndim == 1 and targets.shape == predicted.shape and len(targets) > 0
+    require(fits, f"{found}; both must be labels, (N,) and as many")
+    classes = names = np.union1d(targets, predicted)
     if labels is not None:
-        if not np.isin(classes, np.arange(len(labels))).all():
-            raise ValueError(
-                f"labels names the classes 0 to {len(labels) - 1}; the classes here are {classes.tolist()}"
-            )
-        classes = np.arange(len(labels))
-    names = classes if labels is None else labels
-    counts = metrics.confusion_matrix(targets, predicted, labels=classes)
+        known = np.isin(classes, np.arange(len(labels))).all()
+        require(known, f"labels names the classes 0 to {len(labels) - 1}; the classes here are {classes.tolist()}")
+        classes, names = np.arange(len(labels)), labels
+    counts = np.array([[np.sum((targets == row) & (predicted == column)) for column in classes] for row in classes])
     shade = np.sqrt(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
     size = min(max(2.2 + 0.38 * len(classes), 4), WIDTH)
-    _, ax = plt.subplots(figsize=(size, size))
+    _, ax = pyplot().subplots(figsize=(size, size))
     ax.imshow(shade, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if shade[row, column] > 0.6 else "black" if count else "#707070"
@@ -115,30 +94,26 @@ def gradient_flow(report):
     Left the mean, the spread and the maximum of each weight's gradient, right the step over the weight, all on scales of powers
     of ten. What has no place there (0, NaN, infinity) is written at the bottom. Remarks stand under the weight's name.
     """
-    if not report:
-        raise ValueError("report is empty; it must come from gradient_report(network)")
+    require(report, "report is empty; it must come from gradient_report(network)")
     _, axes = pyplot().subplots(1, 2, figsize=(WIDTH, 3.4), width_ratios=[3, 2])
-    places = np.arange(len(report))
     names = [row["name"] for row in report]
     remarked = [f"{row['name']}\n{row['remark']}".rstrip() for row in report]
-    for ax, words, quantities in zip(axes, (remarked, names), (("mean", "spread", "max"), ("ratio",))):
-        sizes = [row[quantity] for row in report for quantity in quantities]
-        powers = np.log10([size for size in sizes if 0 < size < np.inf] or [1])
+    panels = [("gradient (absolute value)", remarked, ("mean", "spread", "max")), ("step / weight", names, ("ratio",))]
+    for ax, (label, words, quantities) in zip(axes, panels):
+        table = np.array([[row[quantity] for row in report] for quantity in quantities])
+        fits = np.isfinite(table) & (table > 0)
         for i, quantity in enumerate(quantities):
-            values = np.array([row[quantity] for row in report])
-            fits = np.isfinite(values) & (values > 0)
-            drawn = np.where(fits, values, np.nan)  # a gap where there is nothing to draw
-            (line,) = ax.plot(places, drawn, marker="o^s"[i], markersize=5, linewidth=1.2, label=quantity)
-            for place in places[~fits]:
+            drawn = np.where(fits[i], table[i], np.nan)  # a gap where there is nothing to draw
+            (line,) = ax.plot(drawn, marker="o^s"[i], markersize=5, linewidth=1.2, label=quantity)
+            for place in np.flatnonzero(~fits[i]):
                 where = {"transform": ax.get_xaxis_transform(), "ha": "center", "color": line.get_color()}
-                ax.text(place, 0.02 + 0.07 * i, f"{values[place]:g}", **where)
+                ax.text(place, 0.02 + 0.07 * i, f"{table[i, place]:g}", **where)
+        powers = np.log10(table[fits]) if fits.any() else np.zeros(1)
         low, high = np.floor(powers.min()), np.ceil(powers.max())  # whole powers of ten, with room for the markers
         ax.set(yscale="log", ylim=(0.8 * 10**low, 1.25 * 10 ** max(high, low + 1)), xlim=(-0.5, len(report) - 0.5))
         ax.yaxis.set_minor_formatter("")
-        ax.set_xticks(places, words, rotation=90 if len(report) > 6 else 0, fontsize=8)
-        ax.set_xlabel("weight, first layer on the left")
-    axes[0].set_ylabel("gradient (absolute value)")
-    axes[1].set_ylabel("step / weight")
+        ax.set_xticks(range(len(report)), words, rotation=90 if len(report) > 6 else 0, fontsize=8)
+        ax.set(xlabel="weight, first layer on the left", ylabel=label)
     axes[0].legend()
     return axes
 
@@ -148,13 +123,12 @@ def images(rows, shape, titles=None, columns=10, limits=(0, 1), cmap="gray_r"):
 
     ``limits`` are the numbers that the two ends of the colours stand for, the same in every picture.
     """
-    width = WIDTH / columns
-    axes = grid(len(rows), columns, height=width * shape[0] / shape[1] + (0.25 if titles is not None else 0.05))
+    height = WIDTH / columns * shape[0] / shape[1] + (0.05 if titles is None else 0.25)
+    axes = grid(len(rows), columns, height=height)
     for i, ax in enumerate(axes):
         ax.imshow(np.reshape(rows[i], shape), cmap=cmap, vmin=limits[0], vmax=limits[1], interpolation="nearest")
         ax.set_axis_off()
-        if titles is not None:
-            ax.set_title(titles[i], fontsize=9)
+        ax.set_title("" if titles is None else titles[i], fontsize=9)
     return axes
 
 
@@ -169,16 +143,13 @@ def filters(W, shape, columns=8):
 
 def masks(mask, shape, columns=8):
     """Draw each row of dropout masks (N, H) as a picture of ``shape``: blue where a unit is kept, white where it is dropped."""
-    pyplot()
-    from matplotlib.colors import ListedColormap
-
     mask = np.atleast_2d(mask)
-    if mask.shape[1] != shape[0] * shape[1]:
-        raise ValueError(f"mask has {mask.shape[1]} units in a row; a picture of {shape} takes {shape[0] * shape[1]}")
-    axes = images(mask != 0, shape, columns=columns, cmap=ListedColormap(["white", COLORS[0]]))
+    units, pixels = mask.shape[1], shape[0] * shape[1]
+    require(units == pixels, f"mask has {units} units in a row; a picture of {shape} takes {pixels}")
+    colors = import_package("matplotlib.colors", "matplotlib").ListedColormap(["white", COLORS[0]])
+    axes = images(mask != 0, shape, columns=columns, cmap=colors)
     for ax in axes:
         ax.set(xticks=[], yticks=[])
         ax.set_axis_on()  # a frame, so that white units at the border are seen
-        for side in ax.spines.values():
-            side.set_visible(True)
+        ax.spines[:].set_visible(True)
     return axes

@@ -22,45 +22,30 @@ def pyplot():
 def use_course_style():
     """Draw all figures from here on in the course's style; in a notebook also at twice the pixels, for sharp screens."""
     plt = pyplot()
-    from cycler import cycler
-
-    plt.rcParams.update(
-        {
-            "figure.figsize": (WIDTH, 3.2),
-            "figure.dpi": 100,
-            "figure.constrained_layout.use": True,
-            "figure.facecolor": "white",
-            "savefig.facecolor": "white",
-            "font.size": 10,
-            "axes.titlesize": 10.5,
-            "axes.prop_cycle": cycler(color=COLORS) + cycler(linestyle=DASHES),
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "axes.axisbelow": True,
-            "grid.color": "#dddddd",
-            "grid.linewidth": 0.6,
-            "lines.linewidth": 1.8,
-            "legend.frameon": False,
-            "image.cmap": "gray",
-        }
-    )
+    plt.rc("figure", figsize=(WIDTH, 3.2), dpi=100, facecolor="white")
+    plt.rc("figure.constrained_layout", use=True)
+    plt.rc("savefig", facecolor="white")
+    plt.rc("font", size=10)
+    plt.rc("axes", titlesize=10.5, grid=True, axisbelow=True, prop_cycle=plt.cycler(color=COLORS, linestyle=DASHES))
+    plt.rc("axes.spines", top=False, right=False)
+    plt.rc("grid", color="#dddddd", linewidth=0.6)
+    plt.rc("lines", linewidth=1.8)
+    plt.rc("legend", frameon=False)
+    plt.rc("image", cmap="gray")
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell is not None and "ipykernel" in sys.modules:  # in a notebook
         from matplotlib_inline.config import InlineBackend
 
         inline = InlineBackend.instance(parent=shell)
         inline.figure_formats = {"retina"}
-        inline.print_figure_kwargs = {
-            "bbox_inches": None
-        }  # not cropped: figures of one size have one width on the page
+        inline.print_figure_kwargs = {"bbox_inches": None}  # not cropped: one size is one width on the page
 
 
-def grid(panels, columns, width=WIDTH, height=1.9):
+def grid(panels, columns, height=1.9, dpi=None):
     """A figure of small multiples: the axes of ``panels`` panels in rows of ``columns``, those left over removed."""
-    check_whole("columns", columns)
+    check_whole(columns=columns)
     rows = math.ceil(panels / columns)
-    _, axes = pyplot().subplots(rows, columns, figsize=(width, height * rows), squeeze=False)
+    _, axes = pyplot().subplots(rows, columns, figsize=(WIDTH, height * rows), dpi=dpi, squeeze=False)
     for ax in axes.flat[panels:]:
         ax.remove()
     return axes.flat[:panels]

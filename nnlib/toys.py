@@ -19,8 +19,8 @@ def blobs(n, *, rng, centers=2, spread=0.5):
     Returns ``X`` (n, 2), ``y`` (n,) from 0 to ``centers - 1``. ValueError: an argument out of
     its range. Source: the idea of scikit-learn's ``make_blobs``.
     """
-    check_whole("centers", centers)
-    check_number("spread", spread, least=0)
+    check_whole(centers=centers)
+    check_number(spread=spread, least=0)
     y = _labels(n, centers, rng)
     return 2 * _on_circle(2 * np.pi * (y / centers + 1 / 8)) + rng.normal(0, spread, (n, 2)), y
 
@@ -35,7 +35,7 @@ def linear(n, *, rng, margin=0.1):
     Returns ``X`` (n, 2), ``y`` (n,), 1 where ``x1 + x2 > 0``. ValueError: an argument out of
     its range (``margin``: at least 0, below 1).
     """
-    check_number("margin", margin, least=0, below=1)
+    check_number(margin=margin, least=0, below=1)
     y = _labels(n, 2, rng)
     along = rng.uniform(-1, 1, n)
     across = (2 * y - 1) * rng.uniform(margin, 1, n)
@@ -52,7 +52,7 @@ def xor(n, *, rng, noise=0.3):
     Returns ``X`` (n, 2), ``y`` (n,). ValueError: an argument out of its range. Source: Minsky
     and Papert, Perceptrons, 1969.
     """
-    check_number("noise", noise, least=0)
+    check_number(noise=noise, least=0)
     corner, y = _corners(n, rng)
     return corner + rng.normal(0, noise, (n, 2)), y
 
@@ -78,8 +78,8 @@ def circles(n, *, rng, noise=0.1, factor=0.5):
     Returns ``X`` (n, 2), ``y`` (n,). ValueError: an argument out of its range (``factor``: at
     least 0, below 1). Source: scikit-learn's ``make_circles``.
     """
-    check_number("noise", noise, least=0)
-    check_number("factor", factor, least=0, below=1)
+    check_number(noise=noise, least=0)
+    check_number(factor=factor, least=0, below=1)
     y = _labels(n, 2, rng)
     radius = np.where(y == 0, 1, factor)[:, None]
     return radius * _on_circle(rng.uniform(0, 2 * np.pi, n)) + rng.normal(0, noise, (n, 2)), y
@@ -95,11 +95,10 @@ def moons(n, *, rng, noise=0.2):
     Returns ``X`` (n, 2), ``y`` (n,). ValueError: an argument out of its range. Source:
     scikit-learn's ``make_moons``.
     """
-    check_number("noise", noise, least=0)
+    check_number(noise=noise, least=0)
     y = _labels(n, 2, rng)
     upper = _on_circle(rng.uniform(0, np.pi, n))
-    X = np.where(y[:, None] == 0, upper, [1, 0.5] - upper)
-    return X + rng.normal(0, noise, (n, 2)), y
+    return np.where(y[:, None] == 0, upper, [1, 0.5] - upper) + rng.normal(0, noise, (n, 2)), y
 
 
 def spirals(n, *, rng, classes=2, noise=0.2, turns=0.64):
@@ -112,9 +111,8 @@ def spirals(n, *, rng, classes=2, noise=0.2, turns=0.64):
     Returns ``X`` (n, 2), ``y`` (n,) from 0 to ``classes - 1``. ValueError: an argument out of
     its range. Source: the spirals of Stanford's CS231n, with their noise and length.
     """
-    check_whole("classes", classes)
-    check_number("noise", noise, least=0)
-    check_number("turns", turns, least=0)
+    check_whole(classes=classes)
+    check_number(noise=noise, turns=turns, least=0)
     y = _labels(n, classes, rng)
     r = rng.uniform(0, 1, n)
     angle = 2 * np.pi * (turns * r + y / classes) + rng.normal(0, noise, n)
@@ -123,7 +121,7 @@ def spirals(n, *, rng, classes=2, noise=0.2, turns=0.64):
 
 def _labels(n, classes, rng):
     """0 to classes - 1 in turn, n in all, shuffled."""
-    check_whole("n", n)
+    check_whole(n=n)
     check_generator(rng)
     return rng.permutation(np.arange(n, dtype=np.int64) % classes)
 

@@ -1,13 +1,12 @@
 """The training loop: batches, early stopping, and `fit`."""
 
-import copy
 import math
 import time
 import warnings
 
 import numpy as np
 
-from .arguments import all_finite, check_generator, check_number, check_whole
+from .arguments import check_finite, check_generator, check_number, check_object, check_shape, check_whole, require
 from .history import History, Progress
 from .losses import l2 as add_l2
 from .network import forward_in_chunks
@@ -20,9 +19,8 @@ def batches(X, y, batch_size, rng):
     shorter. A ``batch_size`` of N or more gives one batch. Raises ValueError if the lengths differ, there are no examples,
     ``batch_size`` is not a positive whole number or ``rng`` is not a generator.
     """
-    X, y = np.asarray(X), np.asarray(y)
-    _check_lengths(X, y)
-    check_whole("batch_size", batch_size)
+    X, y = _as_arrays(X, y)
+    check_whole(batch_size=batch_size)
     check_generator(rng)
     order = rng.permutation(len(X))
     parts = (order[i : i + batch_size] for i in range(0, len(X), batch_size))
@@ -41,29 +39,26 @@ class EarlyStopping:
     """
 
     def __init__(self, patience, min_delta=0.0):
-        check_whole("patience", patience)
-        check_number("min_delta", min_delta, least=0)
-        self.patience = patience
-        self.min_delta = min_delta
+        check_whole(patience=patience)
+        check_number(min_delta=min_delta, least=0)
+        self.patience, self.min_delta = patience, min_delta
         self.begin()
 
     def begin(self):
         """Forget an earlier training."""
-        self.best_epoch, self.best_loss, self._best_layers = None, np.inf, None
+        self.best_epoch, self.best_loss, self._best_arrays = None, np.inf, []
 
     def should_stop(self, epoch, loss, network):
         """Look at an epoch's validation loss; True once the best is ``patience`` epochs ago."""
         if loss < self.best_loss - self.min_delta:
             self.best_epoch, self.best_loss = epoch, loss
-            self._best_layers = copy.deepcopy([(layer.params, layer.state) for layer in network.layers])
+            self._best_arrays = [array.copy() for _, array, _ in network._arrays()]
         return epoch - self.best_epoch >= self.patience
 
     def restore(self, network):
         """Put the best weights and state back, in place, so that the optimizer still knows its parameters."""
-        for layer, kept in zip(network.layers, self._best_layers or []):
-            for now, best in zip((layer.params, layer.state), kept):
-                for key in now:
-                    now[key][...] = best[key]
+        for (_, array, _), best in zip(network._arrays(), self._best_arrays):
+            array[...] = best
 
 
 def fit(
@@ -104,32 +99,28 @@ def fit(
     Raises ValueError for data, sizes and labels that do not fit. If the loss stops being finite, training ends with a
     RuntimeWarning that names the epoch, and the history up to there comes back.
     """
-    _check_object("loss", loss, "__call__", "SoftmaxCrossEntropy()")
-    X, y = _check_data(network, loss, X, y, "X", "y")
+    check_object("loss", loss, "__call__", "it must be something like SoftmaxCrossEntropy()")
+    X, y = _check_data(network, loss, X, y)
     if validation is not None:
-        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise ValueError(f"validation is a {type(validation).__name__}; it must be a pair (X, y)")
-        validation = _check_data(network, loss, *validation, "validation's X", "validation's y")
-    _check_object("optimizer", optimizer, "step", "SGD(0.1)")
-    check_whole("epochs", epochs)
-    if batch_size is not None:
-        check_whole("batch_size", batch_size)
-        if rng is None:
-            raise ValueError(
-                "rng is missing; with a batch_size the examples are shuffled, so pass rng=np.random.default_rng(0)"
-            )
-        check_generator(rng)
-    check_number("l2", l2, least=0)
+        is_pair = isinstance(validation, (tuple, list)) and len(validation) == 2
+        require(is_pair, f"validation is a {type(validation).__name__}; it must be a pair (X, y)")
+        validation = _check_data(network, loss, *validation, whose="validation's ")
+    check_object("optimizer", optimizer, "step", "it must be something like SGD(0.1)")
+    check_whole(epochs=epochs)
+    check_number(l2=l2, least=0)
+    # What else is needed of the two, `batches` looks at before the first step.
+    needed = "with a batch_size the examples are shuffled, so pass rng=np.random.default_rng(0)"
+    require(batch_size is None or rng is not None, f"rng is missing; {needed}")
     if schedule is not None:
-        _check_object("schedule", schedule, "__call__", "cosine_decay(0.1, 100)")
+        check_object("schedule", schedule, "__call__", "it must be something like cosine_decay(0.1, 100)")
     if early_stopping is not None:
-        _check_object("early_stopping", early_stopping, "should_stop", "EarlyStopping(10)")
-        if validation is None:
-            raise ValueError("validation is missing; early_stopping watches the loss on it, so pass validation=(X, y)")
+        check_object("early_stopping", early_stopping, "should_stop", "it must be something like EarlyStopping(10)")
+        needed = "early_stopping watches the loss on it, so pass validation=(X, y)"
+        require(validation is not None, f"validation is missing; {needed}")
         early_stopping.begin()
     metrics = metrics or {}
     _check_metrics(metrics)
-    measured = ["loss", *metrics]
+    measured = {"loss": lambda outputs, targets: loss(outputs, targets)[0], **metrics}
     validated = [] if validation is None else [f"validation_{name}" for name in measured]
     history = History({name: [] for name in ["loss", "lr", *metrics, *validated, "seconds"]})
 
@@ -137,23 +128,17 @@ def fit(
     with np.errstate(all="ignore"), Progress(progress, epochs) as report:
         for epoch in range(epochs):
             start = time.perf_counter()
-            if schedule is not None:
-                rate = schedule(epoch)
-                check_number(f"schedule({epoch})", rate, least=0)
-                optimizer.lr = float(rate)
             data = [(X, y)] if batch_size is None else batches(X, y, batch_size, rng)
+            if schedule is not None:
+                (optimizer.lr,) = check_number(**{f"schedule({epoch})": schedule(epoch)}, least=0)
             record = _train_epoch(network, loss, data, len(X), optimizer, l2, metrics)
             if validation is not None:
                 outputs = forward_in_chunks(network, validation[0])
-                record["validation_loss"] = loss(outputs, validation[1])[0]
-                record |= {f"validation_{name}": metric(outputs, validation[1]) for name, metric in metrics.items()}
+                record |= {f"validation_{name}": f(outputs, validation[1]) for name, f in measured.items()}
             if not np.isfinite([record["loss"], record.get("validation_loss", 0.0)]).all():
-                warnings.warn(
-                    f"the loss is not finite in epoch {epoch + 1}, so training ends here; "
-                    f"the usual cause is a learning rate that is too large (it is {optimizer.lr:g})",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+                cause = f"the usual cause is a learning rate that is too large (it is {optimizer.lr:g})"
+                message = f"the loss is not finite in epoch {epoch + 1}, so training ends here; {cause}"
+                warnings.warn(message, RuntimeWarning, stacklevel=2)
                 break
             record |= {"lr": optimizer.lr, "seconds": time.perf_counter() - start}
             for name, value in record.items():
@@ -187,28 +172,12 @@ def _train_epoch(network, loss, data, n, optimizer, l2, metrics):
     return means
 
 
-def _check_lengths(X, y):
-    if X.ndim == 0 or len(X) == 0:
-        raise ValueError(f"X has shape {X.shape}; it must hold at least one example")
-    if y.ndim == 0 or len(X) != len(y):
-        raise ValueError(f"y has shape {y.shape}; it must have a row for each of the {len(X)} examples of X")
-
-
-def _check_object(name, value, method, example):
-    if isinstance(value, type) or not hasattr(value, method):  # the class itself: its brackets are easily forgotten
-        raise ValueError(f"{name} is {value!r}; it must be something like {example}")
-
-
 def _check_metrics(metrics):
-    if not isinstance(metrics, dict):
-        raise ValueError(
-            f"metrics is {metrics!r}; it must be a dict from names to functions, such as {{'accuracy': accuracy}}"
-        )
+    needed = "it must be a dict from names to functions, such as {'accuracy': accuracy}"
+    require(isinstance(metrics, dict), f"metrics is {metrics!r}; {needed}")
     for name in metrics:
-        if name in ("loss", "lr", "seconds") or str(name).startswith("validation_"):
-            raise ValueError(
-                f"metrics has the name {name!r}, under which the history holds something else; choose another"
-            )
+        free = name not in ("loss", "lr", "seconds") and not str(name).startswith("validation_")
+        require(free, f"metrics has the name {name!r}, under which the history holds something else; choose another")
 
 
 def _as_array(name, values):
@@ -218,22 +187,26 @@ def _as_array(name, values):
         raise ValueError(f"{name} has rows of different lengths; it must be an array") from None
 
 
-def _check_data(network, loss, X, y, X_name, y_name):
-    """X and y as arrays, after one look at all of them; the messages call them by the names given."""
-    X, y = _as_array(X_name, X), _as_array(y_name, y)
+def _as_arrays(X, y):
+    """X and y as arrays of as many rows, at least one."""
+    X, y = _as_array("X", X), _as_array("y", y)
+    check_shape("X", X.shape, X.ndim > 0 and len(X) > 0, "it must hold at least one example")
+    check_shape("y", y.shape, y.shape[:1] == X.shape[:1], f"it must have a row for each of the {len(X)} examples of X")
+    return X, y
+
+
+def _check_data(network, loss, X, y, whose=""):
+    """X and y as arrays, after one look at all of them; the messages say whose they are."""
     try:
-        _check_lengths(X, y)
-        if X.dtype.kind not in "iufb":
-            raise ValueError(f"X holds {X.dtype} values; it must hold numbers")
-        if not all_finite(X):
-            raise ValueError("X holds NaN or infinity; every value must be finite")
+        X, y = _as_arrays(X, y)
+        check_finite("X", X)
         with np.errstate(all="ignore"):
             outputs = network.forward(X[:1])
         if hasattr(loss, "check"):  # a reader's own loss need not have it
             loss.check((len(X), *outputs.shape[1:]), y)
     except ValueError as error:
         # The loss speaks of targets; a reader of `fit` knows them as y.
-        words = {"X": X_name, "targets": y_name, "y": y_name}
+        words = {"X": f"{whose}X", "y": f"{whose}y", "targets": f"{whose}y"}
         first, _, rest = str(error).partition(" ")
         raise ValueError(f"{words.get(first, first)} {rest}") from None
     return X, y

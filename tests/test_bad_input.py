@@ -726,6 +726,8 @@ def test_good_input_passes(call):
         "fit, validation with NaN",
         "fit, validation with a label too large",
         "fit, epochs 0",
+        "fit, batch_size 0",
+        "fit, rng 0",
         "fit, metrics a function",
         "fit, the schedule a rate",
         "fit, early stopping a patience",

@@ -464,11 +464,11 @@ def test_a_failure_in_the_write_leaves_no_half_a_file(tmp_path, monkeypatch, tro
 
     def fail(file, *_, **__):
         if trouble == "savez":
-            file.write(b"half of it")
+            file.write_bytes(b"half of it")
         raise OSError("No space left on device")
 
     if trouble == "open":
-        monkeypatch.setattr("builtins.open", fail)
+        monkeypatch.setattr("io.open", fail)
     else:
         monkeypatch.setattr(*{"savez": (np, "savez"), "replace": (os, "replace")}[trouble], fail)
     with pytest.raises(OSError, match="No space left"):
@@ -655,4 +655,4 @@ def test_mlp_knows_every_activation_layer():
         for value in vars(nnlib).values()
         if getattr(value, "__module__", "") == "nnlib.activations" and isinstance(value, type)
     }
-    assert {make_layer for make_layer, _ in ACTIVATIONS.values()} == activations
+    assert set(ACTIVATIONS.values()) == activations

@@ -360,7 +360,7 @@ def test_boundary_draws_into_given_axes():
         (rule, X[:, :1], rule(X), "X has shape (40, 1); a boundary is drawn over two columns, (N, 2)"),
         (rule, X[0], rule(X), "X has shape (2,)"),
         (rule, X[:0], [], "X has shape (0, 2)"),
-        (rule, X * np.nan, rule(X), "X holds something that is not a finite number"),
+        (rule, X * np.nan, rule(X), "X holds NaN or infinity; every value must be finite"),
         (rule, X, rule(X)[1:], "y has shape (39,); it must have a label for each of the 40 rows of X"),
         (rule, None, None, "X has shape ()"),
         (None, X, rule(X), "predict is a NoneType; it must have a method predict, or be a function of points (M, 2)"),

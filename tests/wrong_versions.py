@@ -443,8 +443,8 @@ WRONG_VERSIONS = [
         "training",
         (
             training.EarlyStopping.should_stop,
-            "copy.deepcopy([(layer.params, layer.state) for layer in network.layers])",
-            "[(layer.params, layer.state) for layer in network.layers]",
+            "[array.copy() for _, array, _ in network._arrays()]",
+            "[array for _, array, _ in network._arrays()]",
         ),
     ),
 ]

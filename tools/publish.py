@@ -5,6 +5,8 @@
     python tools/publish.py --all          every page; every chapter is executed
     python tools/publish.py --check        change nothing, and say what is not as publishing would leave it
 
+An assignment (lessons/assignments/) becomes what nbgrader releases to students: not executed, without its solutions.
+
 The lesson always wins: what was changed in book/ is overwritten. Run again on unchanged lessons, it changes no byte.
 """
 
@@ -22,6 +24,7 @@ import time
 import tokenize
 from pathlib import Path
 
+import assignments
 import faults
 import figures
 import jupytext
@@ -55,11 +58,12 @@ class Refused(Exception):
 
 def select(words):
     """The lessons that `words` name, as 22, 22_mnist or book/22_mnist.ipynb; without words, all."""
-    lessons = sorted(LESSONS.glob("*.md"))
+    lessons = [*sorted(LESSONS.glob("*.md")), *assignments.sources()]
     chosen = []
     for word in words:
         name = Path(word).stem
-        found = [path for path in lessons if path.stem == name or path.stem.startswith(f"{name}_") and name.isdigit()]
+        number = re.fullmatch(r"A?\d+", name)
+        found = [path for path in lessons if path.stem == name or number and path.stem.startswith(f"{name}_")]
         if not found:
             raise Refused(f"there is no lesson {word!r}; there are: {', '.join(path.stem for path in lessons)}")
         chosen += [path for path in found if path not in chosen]
@@ -72,7 +76,13 @@ def is_chapter(lesson):
     return header is not None and "kernelspec" in (yaml.safe_load(header[1]) or {})
 
 
+def is_assignment(lesson):
+    return lesson.parent == assignments.FOLDER
+
+
 def page_of(lesson):
+    if is_assignment(lesson):
+        return BOOK / "assignments" / f"{lesson.stem}.ipynb"
     return BOOK / f"{lesson.stem}.ipynb" if is_chapter(lesson) else BOOK / lesson.name
 
 
@@ -235,6 +245,8 @@ def carry_outputs(notebook, stored):
 def publish(lesson, always):
     """Bring one page up to date; returns what was done."""
     page = page_of(lesson)
+    if is_assignment(lesson):
+        return publish_assignment(lesson, page)
     if page.suffix == ".md":
         return "copied" if write(page, lesson.read_bytes()) else "unchanged"
     notebook = notebook_of(lesson)
@@ -253,6 +265,28 @@ def publish(lesson, always):
             print(f"{relative(page)}: note: {note}")
     changed = write(page, as_bytes(notebook))
     return done if changed else f"{done}, unchanged" if done.startswith("executed") else "unchanged"
+
+
+def publish_assignment(lesson, page):
+    source = assignment_of(lesson)
+    if not assignments.has_nbgrader():
+        if of_assignment(lesson, page):
+            raise Refused("nbgrader is not installed: pip install -r requirements-dev.txt -c constraints.txt")
+        return "unchanged, as far as can be seen without nbgrader"
+    found = assignments.faults_of_source(source)
+    if not found:
+        student = assignments.student_version(source, lesson.stem)
+        found = [f"students would see {secret!r}" for secret in assignments.leaks(source, student)]
+    if found:
+        raise Refused("\n".join(found))
+    return "made for students" if write(page, as_bytes(student)) else "unchanged"
+
+
+def assignment_of(lesson):
+    """An assignment with its solutions, as a notebook; its fingerprint says which text a students' version was made of."""
+    notebook = notebook_of(lesson)
+    notebook.metadata.fingerprint = hashlib.sha256(lesson.read_bytes()).hexdigest()
+    return notebook
 
 
 def keep_figures(notebook, stored):
@@ -291,9 +325,10 @@ def write(page, content):
 
 
 def strays():
-    """Pages at the top of book/ that no lesson makes."""
+    """Pages in book/ that no lesson makes."""
     made = {page_of(lesson) for lesson in select([])}
-    return [page for page in sorted([*BOOK.glob("*.ipynb"), *BOOK.glob("*.md")]) if page not in made]
+    pages = [*BOOK.glob("*.ipynb"), *BOOK.glob("*.md"), *BOOK.glob("assignments/*")]
+    return [page for page in sorted(pages) if page.is_file() and page not in made]
 
 
 def relative(path):
@@ -305,14 +340,18 @@ def relative(path):
 
 def check():
     """All that is not as publishing would leave it, or would not do on the website: a list of lines."""
-    complaints = [f"{relative(page)}: there is no lesson lessons/{page.stem}.md" for page in strays()]
+    complaints = [
+        f"{relative(page)}: there is no lesson lessons/{page.relative_to(BOOK).with_suffix('.md').as_posix()}"
+        for page in strays()
+    ]
     for lesson in select([]):
         page = page_of(lesson)
         if not page.exists():
             complaints.append(f"{relative(lesson)}: is not published, there is no {relative(page)}")
             continue
         try:
-            found = of_notebook(lesson, page) if page.suffix == ".ipynb" else of_copy(lesson, page)
+            of_page = of_assignment if is_assignment(lesson) else of_notebook if page.suffix == ".ipynb" else of_copy
+            found = of_page(lesson, page)
         except Refused as error:
             complaints.append(f"{relative(lesson)}: {error}")
         else:
@@ -323,6 +362,21 @@ def check():
 def of_copy(lesson, page):
     found = [] if page.read_bytes() == lesson.read_bytes() else [f"differs from {relative(lesson)}"]
     return found + faults.of_markdown(page.read_text(encoding="utf-8"))
+
+
+def of_assignment(lesson, page):
+    stored = read_stored(page)
+    if stored is None:
+        return ["is not a valid notebook"]
+    source = assignment_of(lesson)
+    if stored.metadata.get("fingerprint") != source.metadata.fingerprint:
+        return [f"was made of another text than {relative(lesson)}"]
+    found = faults.of_pictures_and_links(stored, page.parent)
+    found += [f"shows {secret!r}, which is not for students" for secret in assignments.leaks(source, stored)]
+    if not found and assignments.has_nbgrader():
+        if page.read_bytes() != as_bytes(assignments.student_version(source, lesson.stem)):
+            found.append("is not what nbgrader makes of it: it was changed by hand, or made with another version")
+    return found
 
 
 def of_notebook(lesson, page):

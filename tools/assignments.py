@@ -63,7 +63,7 @@ def regions(source):
         if BEGIN.search(line):
             inside = []
         elif END.search(line):
-            found.append(inside)
+            found.append(inside or [])
             inside = None
         elif inside is not None:
             inside.append(line)

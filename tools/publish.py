@@ -246,7 +246,7 @@ def publish(lesson, always):
     """Bring one page up to date; returns what was done."""
     page = page_of(lesson)
     if is_assignment(lesson):
-        return publish_assignment(lesson, page)
+        return publish_assignment(lesson, page, always)
     if page.suffix == ".md":
         return "copied" if write(page, lesson.read_bytes()) else "unchanged"
     notebook = notebook_of(lesson)
@@ -267,26 +267,30 @@ def publish(lesson, always):
     return done if changed else f"{done}, unchanged" if done.startswith("executed") else "unchanged"
 
 
-def publish_assignment(lesson, page):
-    source = assignment_of(lesson)
+def publish_assignment(lesson, page, always):
+    if not always and page.exists() and not of_assignment(lesson, page):
+        return "unchanged"
     if not assignments.has_nbgrader():
-        if of_assignment(lesson, page):
-            raise Refused("nbgrader is not installed: pip install -r requirements-dev.txt -c constraints.txt")
-        return "unchanged, as far as can be seen without nbgrader"
+        raise Refused("nbgrader is not installed: pip install -r requirements-dev.txt -c constraints.txt")
+    source = notebook_of(lesson)
     found = assignments.faults_of_source(source)
     if not found:
-        student = assignments.student_version(source, lesson.stem)
+        student = student_version(lesson)
         found = [f"students would see {secret!r}" for secret in assignments.leaks(source, student)]
     if found:
         raise Refused("\n".join(found))
-    return "made for students" if write(page, as_bytes(student)) else "unchanged"
+    return "made for students" if write(page, as_bytes(student)) else "made for students, unchanged"
 
 
-def assignment_of(lesson):
-    """An assignment with its solutions, as a notebook; its fingerprint says which text a students' version was made of."""
-    notebook = notebook_of(lesson)
-    notebook.metadata.fingerprint = hashlib.sha256(lesson.read_bytes()).hexdigest()
-    return notebook
+def student_version(lesson):
+    """What nbgrader makes of an assignment, with a fingerprint of the text and of what was made of it."""
+    student = assignments.student_version(notebook_of(lesson), lesson.stem)
+    student.metadata.fingerprint = assignment_fingerprint(lesson, student)
+    return student
+
+
+def assignment_fingerprint(lesson, student):
+    return hashlib.sha256(lesson.read_bytes() + json.dumps(student.cells, sort_keys=True).encode()).hexdigest()
 
 
 def keep_figures(notebook, stored):
@@ -365,17 +369,18 @@ def of_copy(lesson, page):
 
 
 def of_assignment(lesson, page):
+    """Without nbgrader, so that anybody can ask; that nbgrader would make the same is for tests/test_assignments.py."""
     stored = read_stored(page)
     if stored is None:
         return ["is not a valid notebook"]
-    source = assignment_of(lesson)
-    if stored.metadata.get("fingerprint") != source.metadata.fingerprint:
-        return [f"was made of another text than {relative(lesson)}"]
     found = faults.of_pictures_and_links(stored, page.parent)
-    found += [f"shows {secret!r}, which is not for students" for secret in assignments.leaks(source, stored)]
-    if not found and assignments.has_nbgrader():
-        if page.read_bytes() != as_bytes(assignments.student_version(source, lesson.stem)):
-            found.append("is not what nbgrader makes of it: it was changed by hand, or made with another version")
+    found += [
+        f"shows {secret!r}, which is not for students" for secret in assignments.leaks(notebook_of(lesson), stored)
+    ]
+    if stored.metadata.get("fingerprint") != assignment_fingerprint(lesson, stored):
+        found.append(f"was not made of {relative(lesson)} as it is now, or was changed by hand")
+    elif page.read_bytes() != as_bytes(stored):
+        found.append("was changed by hand (layout)")
     return found
 
 

@@ -375,7 +375,7 @@ def of_assignment(lesson, page):
         return ["is not a valid notebook"]
     found = faults.of_pictures_and_links(stored, page.parent)
     found += [
-        f"shows {secret!r}, which is not for students" for secret in assignments.leaks(notebook_of(lesson), stored)
+        f"shows {secret!r}, which students are not to see" for secret in assignments.leaks(notebook_of(lesson), stored)
     ]
     if stored.metadata.get("fingerprint") != assignment_fingerprint(lesson, stored):
         found.append(f"was not made of {relative(lesson)} as it is now, or was changed by hand")

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import assignments
 import publish
 
 
@@ -22,4 +23,12 @@ class TestWebsite:
         lines = (build.stdout + build.stderr).splitlines()
         warnings = [line for line in lines if "WARNING" in line or "ERROR" in line]
         assert build.returncode == 0, "\n" + "\n".join(warnings or lines[-30:])
-        assert (tmp_path / "_build" / "html" / "index.html").exists()
+        site = tmp_path / "_build" / "html"
+        assert (site / "index.html").exists()
+
+        # of the assignments, what students get; in pages, their sources, notebooks and the index of the search
+        files = [path for path in site.rglob("*") if path.suffix in {".html", ".ipynb", ".js", ".json", ".md", ".txt"}]
+        assert all((site / f"book/assignments/{path.stem}.html") in files for path in assignments.sources())
+        for path in files:
+            text = path.read_text(encoding="utf-8")
+            assert not [mark for mark in assignments.MARKS if mark in text], path.relative_to(site)

@@ -22,6 +22,8 @@ from PIL import Image, ImageOps
 CHAPTER = "02_activations"
 LESSON = f"lessons/{CHAPTER}.md"
 PAGE = f"book/{CHAPTER}.ipynb"
+ASSIGNMENT = "lessons/assignments/A1_one_neuron.md"
+STUDENTS = "book/assignments/A1_one_neuron.ipynb"
 FOLDERS = ("book", "lessons", "nnlib", "tests", "tools")
 FILES = ("conftest.py", "pyproject.toml", "constraints.txt", "_config.yml", "_toc.yml")
 
@@ -331,6 +333,26 @@ def forget_in_contents(course):
     edit(course, rf"^ *- file: book/{CHAPTER}\n", "", page="_toc.yml")
 
 
+def edit_assignment(course):
+    edit(course, r"(^## [^\n]+\n)", r"\1\nOne more sentence.\n", page=ASSIGNMENT)
+
+
+def edit_students_version(course):
+    edit(course, "YOUR ANSWER HERE", "Your answer", page=STUDENTS)
+
+
+def put_solution_into_students_version(course):
+    notebook = read(course, STUDENTS)
+    cell = find(notebook, lambda cell: "YOUR CODE HERE" in cell.source)
+    cell.source = cell.source.replace("# YOUR CODE HERE", "# not for students")
+    notebook.metadata.fingerprint = publish.assignment_fingerprint(course / ASSIGNMENT, notebook)
+    (course / STUDENTS).write_bytes(publish.as_bytes(notebook))
+
+
+def forget_assignment(course):
+    (course / ASSIGNMENT).unlink()
+
+
 PAGE_DAMAGES = {  # and what the check must say
     strip_one_cell: [f"{PAGE}: cell .*: was not executed"],
     strip_all_cells: [rf"(?s)({PAGE}: cell [^\n]*: was not executed\n.*){{3}}"],
@@ -347,6 +369,10 @@ PAGE_DAMAGES = {  # and what the check must say
     use_file_name_as_alt: [f"{PAGE}: cell .*: the alternative text of its figure is a file name"],
     remove_alt_of_image: [f"{PAGE}: cell .*: the picture ../lessons/images/x.svg has no alternative text"],
     link_to_missing_chapter: [f"{PAGE}: cell .*: links to 99_nowhere.ipynb, which is not in book/"],
+    edit_assignment: [f"{STUDENTS}: was not made of {ASSIGNMENT} as it is now, or was changed by hand"],
+    edit_students_version: [f"{STUDENTS}: was not made of {ASSIGNMENT} as it is now, or was changed by hand"],
+    put_solution_into_students_version: [f"{STUDENTS}: shows 'not for students', which students are not to see"],
+    forget_assignment: [f"{STUDENTS}: there is no lesson {ASSIGNMENT}"],
     forget_in_contents: [f"_toc.yml: does not list book/{CHAPTER}"],
 }
 

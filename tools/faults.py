@@ -135,10 +135,10 @@ def of_drift(stored, expected, lesson):
 # ---------------------------------------------------------------- pictures and links
 
 
-def of_pictures_and_links(notebook):
+def of_pictures_and_links(notebook, folder=BOOK):
     found = []
     for number, cell in enumerate(notebook.cells, 1):
-        own = of_figure(cell) if cell.cell_type == "code" else of_markdown(cell.source)
+        own = of_figure(cell) if cell.cell_type == "code" else of_markdown(cell.source, folder)
         found += [f"{describe(cell, number)}: {fault}" for fault in own]
     return found
 
@@ -149,8 +149,8 @@ def of_figure(cell):
     return _of_alt(cell.metadata.get("mystnb", {}).get("image", {}).get("alt"), "its figure")
 
 
-def of_markdown(text):
-    """Pictures without alternative text, and links to pages that are not there."""
+def of_markdown(text, folder=BOOK):
+    """Pictures without alternative text, and links to pages that are not there; `folder` is where the page is."""
     found = []
     for token in MarkdownIt("commonmark").enable("table").parse(text):
         for part in token.children or []:
@@ -158,7 +158,7 @@ def of_markdown(text):
                 found += _of_alt(part.content, f"the picture {part.attrs['src']}")
             elif part.type == "link_open":
                 target = unquote(part.attrs["href"].split("#")[0])
-                if target.endswith((".ipynb", ".md")) and ":" not in target and not (BOOK / target).exists():
+                if target.endswith((".ipynb", ".md")) and ":" not in target and not (folder / target).exists():
                     found.append(f"links to {target}, which is not in book/")
     return found
 
@@ -178,7 +178,8 @@ def _of_alt(alt, what):
 def of_contents():
     """Where _toc.yml and book/ don't name the same pages."""
     listed = set(_listed(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))))
-    pages = {f"book/{page.stem}" for page in (*BOOK.glob("*.ipynb"), *BOOK.glob("*.md"))}
+    pages = [*BOOK.glob("*.ipynb"), *BOOK.glob("*.md"), *BOOK.glob("assignments/*.ipynb")]
+    pages = {page.relative_to(ROOT).with_suffix("").as_posix() for page in pages}
     missing = [name for name in sorted(listed - pages) if not list(ROOT.glob(f"{name}.*"))]
     found = [f"_toc.yml: there is no page {name}" for name in missing]
     return found + [f"_toc.yml: does not list {name}" for name in sorted(pages - listed)]

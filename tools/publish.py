@@ -5,6 +5,8 @@
     python tools/publish.py --all          every page; every chapter is executed
     python tools/publish.py --check        change nothing, and say what is not as publishing would leave it
 
+An assignment (lessons/assignments/) becomes what nbgrader releases to students: not executed, without its solutions.
+
 The lesson always wins: what was changed in book/ is overwritten. Run again on unchanged lessons, it changes no byte.
 """
 
@@ -22,6 +24,7 @@ import time
 import tokenize
 from pathlib import Path
 
+import assignments
 import faults
 import figures
 import jupytext
@@ -55,11 +58,12 @@ class Refused(Exception):
 
 def select(words):
     """The lessons that `words` name, as 22, 22_mnist or book/22_mnist.ipynb; without words, all."""
-    lessons = sorted(LESSONS.glob("*.md"))
+    lessons = [*sorted(LESSONS.glob("*.md")), *assignments.sources()]
     chosen = []
     for word in words:
         name = Path(word).stem
-        found = [path for path in lessons if path.stem == name or path.stem.startswith(f"{name}_") and name.isdigit()]
+        number = re.fullmatch(r"A?\d+", name)
+        found = [path for path in lessons if path.stem == name or number and path.stem.startswith(f"{name}_")]
         if not found:
             raise Refused(f"there is no lesson {word!r}; there are: {', '.join(path.stem for path in lessons)}")
         chosen += [path for path in found if path not in chosen]
@@ -72,7 +76,13 @@ def is_chapter(lesson):
     return header is not None and "kernelspec" in (yaml.safe_load(header[1]) or {})
 
 
+def is_assignment(lesson):
+    return lesson.parent == assignments.FOLDER
+
+
 def page_of(lesson):
+    if is_assignment(lesson):
+        return BOOK / "assignments" / f"{lesson.stem}.ipynb"
     return BOOK / f"{lesson.stem}.ipynb" if is_chapter(lesson) else BOOK / lesson.name
 
 
@@ -235,6 +245,8 @@ def carry_outputs(notebook, stored):
 def publish(lesson, always):
     """Bring one page up to date; returns what was done."""
     page = page_of(lesson)
+    if is_assignment(lesson):
+        return publish_assignment(lesson, page, always)
     if page.suffix == ".md":
         return "copied" if write(page, lesson.read_bytes()) else "unchanged"
     notebook = notebook_of(lesson)
@@ -253,6 +265,32 @@ def publish(lesson, always):
             print(f"{relative(page)}: note: {note}")
     changed = write(page, as_bytes(notebook))
     return done if changed else f"{done}, unchanged" if done.startswith("executed") else "unchanged"
+
+
+def publish_assignment(lesson, page, always):
+    if not always and page.exists() and not of_assignment(lesson, page):
+        return "unchanged"
+    if not assignments.has_nbgrader():
+        raise Refused("nbgrader is not installed: pip install -r requirements-dev.txt -c constraints.txt")
+    source = notebook_of(lesson)
+    found = assignments.faults_of_source(source)
+    if not found:
+        student = student_version(lesson)
+        found = [f"students would see {secret!r}" for secret in assignments.leaks(source, student)]
+    if found:
+        raise Refused("\n".join(found))
+    return "made for students" if write(page, as_bytes(student)) else "made for students, unchanged"
+
+
+def student_version(lesson):
+    """What nbgrader makes of an assignment, with a fingerprint of the text and of what was made of it."""
+    student = assignments.student_version(notebook_of(lesson), lesson.stem)
+    student.metadata.fingerprint = assignment_fingerprint(lesson, student)
+    return student
+
+
+def assignment_fingerprint(lesson, student):
+    return hashlib.sha256(lesson.read_bytes() + json.dumps(student.cells, sort_keys=True).encode()).hexdigest()
 
 
 def keep_figures(notebook, stored):
@@ -291,9 +329,10 @@ def write(page, content):
 
 
 def strays():
-    """Pages at the top of book/ that no lesson makes."""
+    """Pages in book/ that no lesson makes."""
     made = {page_of(lesson) for lesson in select([])}
-    return [page for page in sorted([*BOOK.glob("*.ipynb"), *BOOK.glob("*.md")]) if page not in made]
+    pages = [*BOOK.glob("*.ipynb"), *BOOK.glob("*.md"), *BOOK.glob("assignments/*")]
+    return [page for page in sorted(pages) if page.is_file() and page not in made]
 
 
 def relative(path):
@@ -305,14 +344,18 @@ def relative(path):
 
 def check():
     """All that is not as publishing would leave it, or would not do on the website: a list of lines."""
-    complaints = [f"{relative(page)}: there is no lesson lessons/{page.stem}.md" for page in strays()]
+    complaints = [
+        f"{relative(page)}: there is no lesson lessons/{page.relative_to(BOOK).with_suffix('.md').as_posix()}"
+        for page in strays()
+    ]
     for lesson in select([]):
         page = page_of(lesson)
         if not page.exists():
             complaints.append(f"{relative(lesson)}: is not published, there is no {relative(page)}")
             continue
         try:
-            found = of_notebook(lesson, page) if page.suffix == ".ipynb" else of_copy(lesson, page)
+            of_page = of_assignment if is_assignment(lesson) else of_notebook if page.suffix == ".ipynb" else of_copy
+            found = of_page(lesson, page)
         except Refused as error:
             complaints.append(f"{relative(lesson)}: {error}")
         else:
@@ -323,6 +366,22 @@ def check():
 def of_copy(lesson, page):
     found = [] if page.read_bytes() == lesson.read_bytes() else [f"differs from {relative(lesson)}"]
     return found + faults.of_markdown(page.read_text(encoding="utf-8"))
+
+
+def of_assignment(lesson, page):
+    """Without nbgrader, so that anybody can ask; that nbgrader would make the same is for tests/test_assignments.py."""
+    stored = read_stored(page)
+    if stored is None:
+        return ["is not a valid notebook"]
+    found = faults.of_pictures_and_links(stored, page.parent)
+    found += [
+        f"shows {secret!r}, which students are not to see" for secret in assignments.leaks(notebook_of(lesson), stored)
+    ]
+    if stored.metadata.get("fingerprint") != assignment_fingerprint(lesson, stored):
+        found.append(f"was not made of {relative(lesson)} as it is now, or was changed by hand")
+    elif page.read_bytes() != as_bytes(stored):
+        found.append("was changed by hand (layout)")
+    return found
 
 
 def of_notebook(lesson, page):

@@ -132,8 +132,11 @@ def _size(app, source):
     """The size of an SVG of lessons/images, as attributes; nothing if it has none."""
     file = next(Path(app.srcdir).glob(f"*/images/{Path(source).name}"), None)
     root = re.search(r"<svg\b[^>]*>", file.read_text(encoding="utf-8"))[0] if file else ""
-    sizes = [re.search(rf'\b{name}="([\d.]+)"', root) for name in ("width", "height")]
-    return f' width="{sizes[0][1]}" height="{sizes[1][1]}"' if all(sizes) else ""
+    sizes = [re.search(rf'\b{name}="([\d.]+)(px|pt)?"', root) for name in ("width", "height")]
+    if not all(sizes):
+        return ""
+    width, height = (round(float(size[1]) * (4 / 3 if size[2] == "pt" else 1)) for size in sizes)
+    return f' width="{width}" height="{height}"'
 
 
 def offer_slider(app, pagename, templatename, context, doctree):

@@ -517,7 +517,7 @@ class TestWebsite:
     def test_damages_are_seen(self, copy):
         edit(copy, r"(^## [^\n]+\n)", r"\1\nSee [there](99_nowhere.ipynb), and {cite}`nobody1900nothing`.\n")
         republish(copy)
-        status, output = run_pytest(copy, "tests/test_book.py::TestWebsite")
+        status, output = run_pytest(copy, "tests/test_site.py::test_builds_without_a_warning")
         assert status == 1
         must_say(output, f"{CHAPTER}.*99_nowhere", f"{CHAPTER}.*nobody1900nothing")
 

@@ -81,7 +81,10 @@ def row_of_assignment(name):
     title = re.search(r"^# Assignment \d+\. (.*)$", text, re.M)[1]
     points = sum(assignments.role(cell)["points"] for cell in notebook.cells if assignments.role(cell).get("grade"))
     questions = len(re.findall(r"^## Question ", text, re.M))
-    return f"| [{name}. {title}](assignments/{SOURCES[name].stem}.ipynb) | {questions} | {points} |"
+    hours = re.search(r"^\*\*Time\.\*\* About ([a-z ]+ hours)", text, re.M)[1]
+    needs = re.search(r"^\*\*What you need\.\*\*(.*?)\n\n", text, re.M | re.S)[1]
+    last = max(map(int, re.findall(r"\d+", needs)))
+    return f"| [{name}. {title}](assignments/{SOURCES[name].stem}.ipynb) | {questions} | {points} | {hours} | {last} |"
 
 
 def line_of_mistakes(name):
@@ -138,14 +141,14 @@ def test_plan_adds_up(plan):
 
 
 def test_assignments_come_after_their_chapters():
-    after = {row[0][1:3]: int(row[3]) for row in rows(section("What you can use")) if row[0].startswith("[A")}
+    after = {row[0][1:3]: int(row[4]) for row in rows(section("What you can use")) if row[0].startswith("[A")}
     for plan in PLANS:
         read = 0
         for row in rows(section(plan)):
             read = max(int(name[:2]) for name in chapters_of(row))
             for name in re.findall(r"(A\d) out", row[4]):
                 assert after[name] <= read, f"{plan}: {name} is out after chapter {read}"
-    out, due = (re.findall(rf"\b(A\d)[^.|]*? {word}", section(PLANS[0])) for word in ("out", "due"))
+    out, due = (re.findall(rf"\b(A\d)(?: is)? {word}", section(PLANS[0])) for word in ("out", "due"))
     assert out == sorted(after) and sorted(due) == sorted(after)
 
 

@@ -214,6 +214,17 @@ def test_a_leak_is_noticed(name):
     assert set(assignments.leaks(source(name), source(name))) > set(assignments.MARKS)
 
 
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_locked_cell_before_checks_is_noticed(name):
+    """If a student deleted these checks, nbgrader could not put them back."""
+    notebook = assignments.apply(source(name), [])
+    checks = next(i for i, cell in enumerate(notebook.cells) if assignments.role(cell).get("grade"))
+    helper = nbformat.v4.new_code_cell("pass")
+    helper.metadata.nbgrader = notebook.cells[checks].metadata.nbgrader | {"grade": False, "grade_id": "helper"}
+    notebook.cells.insert(checks, helper)
+    assert any("helper: a locked cell right before checks" in fault for fault in assignments.faults_of_source(notebook))
+
+
 # ---------------------------------------------------------------- marks
 
 

@@ -124,12 +124,13 @@ class TestComparison:
         text = (course / matrix.RESULT).read_text(encoding="utf-8")
         assert str(course) not in text
         result = json.loads(text)
-        assert list(result) == ["date", "machine", "settings", "chapters", "seconds"]
+        assert list(result) == ["machine", "settings", "chapters"]
         assert result["settings"]["made-up"] == {"about": "of the tests", "state": matrix.RUNS}
         chapter = result["chapters"]["90_depends"]
-        assert chapter["one-thread"] == "held" and chapter["made-up"].startswith("differs: cell 1 text")
-        assert result["chapters"]["91_mnist"]["one-thread"] == "skipped (MNIST)"
-        assert list(result["seconds"]) == list(result["chapters"])
+        assert list(chapter) == ["date", "seconds", "settings"]
+        verdicts = chapter["settings"]
+        assert verdicts["one-thread"] == "held" and verdicts["made-up"].startswith("differs: cell 1 text")
+        assert result["chapters"]["91_mnist"]["settings"]["one-thread"] == "skipped (MNIST)"
 
     def test_run_without_a_result(self, course):
         (course / "book" / "92_broken.ipynb").write_text("not a notebook")
@@ -139,6 +140,34 @@ class TestComparison:
             (course / "book" / "92_broken.ipynb").unlink()
         assert status == 2
         assert "92_broken  no result\n" in said
+
+
+def test_chapters_are_written_anew(course, monkeypatch):
+    """Those that were named; the others stay, and one whose notebook is gone does not. Not beside another machine's."""
+    path = course / matrix.RESULT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    settings = [made_up("one-thread", {})]
+    try:
+        monkeypatch.setattr(matrix, "compare", lambda page, setting: matrix.Outcome("held", seconds=1.6))
+        run(course, settings, "--write")
+        result = json.loads(path.read_text(encoding="utf-8"))
+        result["chapters"] |= {"91_mnist": "of an earlier run", "89_gone": "of an earlier run"}
+        path.write_text(json.dumps(result), encoding="utf-8")
+        assert run(course, settings, "90", "--write")[0] == 0
+        chapters = json.loads(path.read_text(encoding="utf-8"))["chapters"]
+        assert list(chapters) == ["90_depends", "91_mnist"]
+        assert chapters["90_depends"]["seconds"] == 2 and chapters["91_mnist"] == "of an earlier run"
+
+        result["machine"]["processor"] = "another"
+        path.write_text(json.dumps(result), encoding="utf-8")
+        status, said = run(course, settings, "90", "--write")
+        assert status == 2 and "is of another machine or of other settings" in said
+        assert run(course, settings, "--write")[0] == 0  # all of it
+    finally:
+        path.unlink()
+        if before:
+            path.write_text(before, encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +257,7 @@ class TestCommand:
         [
             (["99"], "matrix.py: there is no chapter '99'; there are: 90_depends, 91_mnist\n"),
             (["--settings", "zen"], "matrix.py: there is no setting 'zen'; there are: one-thread\n"),
-            (["90", "--write"], "matrix.py: --write stores the result of a run of everything"),
+            (["--quick", "--write"], "matrix.py: --write stores the result of all settings"),
         ],
     )
     def test_what_it_cannot_do(self, course, words, expected):

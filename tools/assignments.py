@@ -91,6 +91,14 @@ def faults_of_source(notebook):
             points[question(cell)] = points.get(question(cell), 0) + role(cell)["points"]
     found += [f"{name}: has points and no cell for an answer" for name in points if name not in answered]
     found += [f"{name}: has no points" for name in answered if name not in points]
+    known = [cell for cell in notebook.cells if role(cell)]
+    for before, cell in zip(known, known[1:]):
+        locked = not (role(before)["grade"] or role(before)["solution"])
+        if locked and role(cell)["grade"] and not by_hand(cell):
+            found.append(
+                f"{role(before)['grade_id']}: a locked cell right before checks; if a student deletes these, nbgrader "
+                "0.9.6 cannot put them back, and marks nothing: move it before the answer, or into the checks"
+            )
     table = {
         f"q{number}": int(value)
         for number, value in re.findall(r"^\| (\d+) \|.*\| (\d+) \|$", everything(notebook), re.M)

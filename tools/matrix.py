@@ -4,7 +4,7 @@
     python tools/matrix.py 02 22_mnist                     these chapters
     python tools/matrix.py --settings haswell two-threads  these settings; --list shows which there are
     python tools/matrix.py --quick                         without the chapters that need MNIST
-    python tools/matrix.py --write                         all of it, and store the result for the website
+    python tools/matrix.py --write                         and store the result for the website; with chapters, theirs anew
 
 The comparison is the one that `pytest` makes, of texts and figures. The exit status is 0 if all held, 1 if something
 differed, 2 if a setting did not take, a run gave no result, or nothing was run.
@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = Path("lessons/results/matrix.json")
-CELL_TIMEOUT = 360  # seconds: three times what pytest allows, as an old processor's code is slower
+CELL_TIMEOUT = 600  # seconds: twice what pytest allows, as an old processor's code is slower
 RUNS = "runs here"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 GOVERNED = ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS", "OMP_NUM_THREADS")
@@ -307,19 +307,33 @@ def details(pages, settings, outcomes):
                 yield "    " * (1 + (number > 0)) + (line if len(line) <= 160 else f"{line[:159]}…")
 
 
-def record(machine, pages, settings, outcomes):
-    """What the website tells of a run."""
+def header(machine, settings):
+    """What a result file says of the machine and of the settings."""
     versions = {key: machine[key] for key in ("kernels", "openblas", "numpy", "python")}
     return {
-        "date": datetime.date.today().isoformat(),
         "machine": {"processor": processor()} | versions,
         "settings": {setting.name: {"about": setting.about, "state": setting.state} for setting in settings},
-        "chapters": {
-            page.stem: {one.name: outcomes[page.stem, one.name].verdict for one in settings if one.state == RUNS}
-            for page in pages
-        },
-        "seconds": {page.stem: round(outcomes[page.stem, "one-thread"].seconds) for page in pages},
     }
+
+
+def record(pages, settings, outcomes):
+    """What the website tells of a run of these chapters."""
+    return {
+        page.stem: {
+            "date": datetime.date.today().isoformat(),
+            "seconds": round(outcomes[page.stem, "one-thread"].seconds),
+            "settings": {one.name: outcomes[page.stem, one.name].verdict for one in settings if one.state == RUNS},
+        }
+        for page in pages
+    }
+
+
+def stored_chapters(path, head):
+    """Those of the result file, if it is of this machine and these settings and their notebooks are still there."""
+    result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"chapters": {}} | head
+    if {key: result.get(key) for key in head} != head:
+        raise Failed(f"{RESULT.as_posix()} is of another machine or of other settings: write without naming chapters")
+    return {name: told for name, told in result["chapters"].items() if (ROOT / "book" / f"{name}.ipynb").exists()}
 
 
 def processor():
@@ -339,8 +353,8 @@ def run_matrix(arguments):
     if unknown:
         known = ", ".join(setting.name for setting in settings)
         raise Failed(f"there is no setting {sorted(unknown)[0]!r}; there are: {known}")
-    if arguments.write and (arguments.chapters or arguments.settings or arguments.quick):
-        raise Failed("--write stores the result of a run of everything: leave out chapters, --settings and --quick")
+    if arguments.write and (arguments.settings or arguments.quick):
+        raise Failed("--write stores the result of all settings: leave out --settings and --quick")
     if arguments.list:
         for setting in settings:
             print(f"{setting.name:17}{setting.about}" + f"; {setting.state}" * (setting.state != RUNS))
@@ -350,14 +364,16 @@ def run_matrix(arguments):
         if setting.state == RUNS:
             make_ready(setting)
     ready = [setting for setting in settings if setting.state == RUNS]
+    head, path = header(machine, settings), ROOT / RESULT
+    kept = stored_chapters(path, head) if arguments.write and arguments.chapters else {}
     outcomes = run_all(pages, ready)
     print("\n" + table(pages, ready, outcomes) + "\n")
     print("".join(f"{setting.name}: {setting.state}\n" for setting in settings if setting not in ready), end="")
     print("".join(f"{line}\n" for line in details(pages, ready, outcomes)), end="")
     if arguments.write:
-        path = ROOT / RESULT
+        chapters = kept | record(pages, settings, outcomes)
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(record(machine, pages, settings, outcomes), indent=2)
+        text = json.dumps(head | {"chapters": dict(sorted(chapters.items()))}, indent=2)
         path.write_text(text + "\n", encoding="utf-8", newline="\n")
     verdicts = {outcome.verdict for outcome in outcomes.values()}
     if not verdicts or "no result" in verdicts or any(setting.state.startswith("did not") for setting in settings):
@@ -372,7 +388,7 @@ def main(words=None):
     parser.add_argument("--settings", nargs="+", default=[], metavar="NAME", help="without it, all settings")
     parser.add_argument("--quick", action="store_true", help="leave out the chapters that need MNIST")
     parser.add_argument("--list", action="store_true", help="run nothing, and list the settings")
-    parser.add_argument("--write", action="store_true", help=f"store the result in {RESULT.as_posix()}")
+    parser.add_argument("--write", action="store_true", help=f"store the results in {RESULT.as_posix()}")
     try:
         return run_matrix(parser.parse_args(words))
     except Failed as error:

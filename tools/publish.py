@@ -46,7 +46,7 @@ PINNED = ("numpy", "matplotlib", "scikit-learn")  # the packages that decide wha
 CELL_OPTIONS = ("tags", "mystnb", "jupyter", "nbgrader")
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "pygments_lexer": "ipython3"}
-CELL_TIMEOUT = 120  # seconds
+CELL_TIMEOUT = 300  # seconds; a busy machine may take five times as long as an idle one
 
 
 class Refused(Exception):

@@ -1,6 +1,6 @@
 """How fast nnlib is, beside scikit-learn, PyTorch and the bare matrix products, and how much memory it takes.
 
-    python tests/benchmarks/benchmark.py                    measures, and prints a table; about ten minutes
+    python tests/benchmarks/benchmark.py                    measures, and prints a table; a quarter of an hour
     python tests/benchmarks/benchmark.py --only small       a part of it; --only may be given several times
     python tests/benchmarks/benchmark.py --quick            a few seconds a part: does it run? The numbers mean nothing
     python tests/benchmarks/benchmark.py --write            measures, and writes lessons/results/benchmark.json

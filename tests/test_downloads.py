@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.parse
 import xml.etree.ElementTree as ET
 import zipfile
 from pathlib import Path
@@ -57,7 +58,7 @@ def test_links_to_the_repository(site):
     assert any(link.startswith(f"{URL}/issues/new") for link in found)
     assert "https://mybinder.org/v2/gh/teachers/course/main?urlpath=lab/tree/book/02_activations.ipynb" in found
     (hub,) = [link for link in found if link.startswith("https://hub.school.org/hub/user-redirect/git-pull?")]
-    assert f"repo={URL}" in hub and "book/02_activations.ipynb" in hub
+    assert URL in urllib.parse.unquote(hub) and "book/02_activations.ipynb" in hub
     assert f"{URL}/edit/main/lessons/how_to_run.md" in links(site / "book/how_to_run.html")
 
 
@@ -67,7 +68,7 @@ def test_address_in_previews_and_sitemap(site):
     assert f'<meta property="og:image" content="{ADDRESS}_static/preview.png">' in page
     assert '<meta property="og:title" content="2. Activation functions">' in page
     assert (site / "_static/preview.png").exists()
-    places = {place.text for place in ET.parse(site / "sitemap.xml").iter("{*}loc")}
+    places = {place.text for place in ET.parse(site / "sitemap.xml").findall(".//{*}loc")}
     assert places == {f"{ADDRESS}{name.partition('.')[0]}.html" for name in PAGES}
 
 
@@ -139,9 +140,8 @@ def test_whole_book_as_a_pdf(book, tmp_path):
     pdf.make(book, file)
     content = file.read_bytes()
     assert content.startswith(b"%PDF") and content.rstrip().endswith(b"%%EOF")
-    titles = {title.decode("utf-16-be") for title in re.findall(rb"/Title \(\xfe\xff(.*?)\)", content, re.DOTALL)}
-    assert {"How to run", "2. Activation functions", "Bibliography"} <= titles | set(
-        re.findall(r"/Title \(([^)]*)\)", content.decode("latin-1"))
-    )
+    # Titles of bookmarks: plain ones, and as Chromium writes those with other letters, in UTF-16.
+    plain = {title.decode("latin-1") for title in re.findall(rb"/Title \(([^)]*)\)", content)}
+    assert {"How to run", "2. Activation functions", "Bibliography"} <= plain
     assert b"/Dest" in content
     assert not list(tmp_path.glob("*.part"))

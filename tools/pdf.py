@@ -5,12 +5,14 @@ minutes and writes _build/neural-networks-from-scratch.pdf.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import browser
+import yaml
 from downloads import WEBSITE
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,8 +31,9 @@ def one_page(book, folder):
         raise SystemExit(f"the course could not be built as one page:\n{build.stdout[-2000:]}{build.stderr[-2000:]}")
     # The page lies in the folder of its first page, and names styles and pictures as if it lay above.
     built = Path(folder, "_build", "singlehtml")
+    first = yaml.safe_load((book / "_toc.yml").read_text(encoding="utf-8"))["root"]
     page = built / "whole.html"
-    page.write_text((built / "book/index.html").read_text("utf-8").replace('="../_', '="_'), encoding="utf-8")
+    shutil.move(built / f"{first}.html", page)
     return page
 
 

@@ -87,7 +87,18 @@ def test_without_a_repository_no_button_needs_one(tmp_path):
 
 def test_wheel_can_be_installed(site, tmp_path):
     (wheel,) = (site / "downloads").glob("nnlib-*.whl")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", tmp_path, wheel]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        tmp_path,
+        wheel,
+    ]
     subprocess.run(command, check=True)
     program = "import nnlib; print(nnlib.__file__); print(nnlib.mlp([2, 3, 1], rng=__import__('numpy').random.default_rng(0)))"
     run = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, encoding="utf-8")

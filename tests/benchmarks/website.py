@@ -23,10 +23,21 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 import browser  # noqa: E402
 
-SOME = ("book/index", "book/02_activations", "book/08_training", "book/assignments/A2_backpropagation", "book/reference")
+SOME = (
+    "book/index",
+    "book/02_activations",
+    "book/08_training",
+    "book/assignments/A2_backpropagation",
+    "book/reference",
+)
 SMALL_ALREADY = {".webp", ".png", ".woff", ".woff2", ".zip", ".whl"}
 PHONE = {"width": 390, "height": 844}
-SLOW_LINE = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8}  # bytes/s
+SLOW_LINE = {
+    "offline": False,
+    "latency": 150,
+    "downloadThroughput": 1.6e6 / 8,
+    "uploadThroughput": 750e3 / 8,
+}  # bytes/s
 SLOWER = 4  # times, the processor
 
 # Layout shift as web.dev defines it: the largest sum within five seconds without a second's pause between two shifts.

@@ -84,7 +84,11 @@ def test_what_is_imported_is_declared():
     own = {
         path.stem for folder in ("nnlib", "tools", "tests", "tests/benchmarks") for path in (ROOT / folder).glob("*.py")
     }
-    known = set(sys.stdlib_module_names) | own | {"nnlib", "conftest", "torch", "IPython", "matplotlib_inline"}
+    known = (
+        set(sys.stdlib_module_names)
+        | own
+        | {"nnlib", "benchmarks", "conftest", "torch", "IPython", "matplotlib_inline"}
+    )
     for path in [
         ROOT / "conftest.py",
         *(path for folder in ("tools", "tests") for path in (ROOT / folder).rglob("*.py")),

@@ -21,7 +21,9 @@ MISSING = "COURSE_MNIST_MISSING"
 
 
 def pytest_addoption(parser):
-    parser.addoption("--whole", action="store_true", help="tests/test_lite.py: every notebook that can run in a browser")
+    parser.addoption(
+        "--whole", action="store_true", help="tests/test_lite.py: every notebook that can run in a browser"
+    )
 
 
 def pytest_configure(config):

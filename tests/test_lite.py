@@ -247,3 +247,462 @@ def test_prints_what_the_page_shows(browser, server, lesson):
     ROWS.append(f"| {lesson.removeprefix('book/')} | {first:.0f} | {total:.0f} | {'no' if found else 'yes'} |")
     assert not found, "\n".join(found)
     assert reader.fine and not elsewhere, elsewhere
+
+
+# ---------------------------------------------------------------- the way there
+
+
+def test_button_on_each_notebook_and_nowhere_else(site):
+    for page in PAGES:
+        text = (site / f"{page}.html").read_text(encoding="utf-8")
+        links = re.findall(r'<p class="run-link"><a href="([^"]+)">', text)
+        assert len(links) == (page in NOTEBOOKS), page
+        for link in links:
+            target = (site / page).parent.joinpath(link).resolve()
+            assert target == site / "lite" / "run" / f"{page}.html" and target.is_file()
+
+
+def requests_of(browser, server, name, without=None):
+    """What a page asks for before anybody clicks, and how many bytes that are; `without` a part of its HTML."""
+    if without:
+        server.damage[f"{name}.html"] = lambda content: re.sub(without, "", content.decode()).encode()
+    with Reader(browser, server) as reader:
+        reader.open_page(name)
+        reader.page.wait_for_load_state("networkidle")
+        return sorted(set(reader.asked)), sum(size for url, size in reader.bytes.items() if not url.endswith(".html"))
+
+
+@pytest.mark.parametrize("name", ["book/06_backward", "book/assignments/A1_one_neuron"])
+def test_nothing_is_asked_for_before_the_click(browser, server, name):
+    with_button = requests_of(browser, server, name)
+    assert with_button == requests_of(browser, server, name, without=r'(?s)<p class="run-link">.*?</p>')
+    assert not [url for url in with_button[0] if "/lite/" in url]
+
+
+def test_a_request_before_the_click_is_noticed(browser, server, damage):
+    damage("book/06_backward.html", "</body>", '<img src="../lite/icon-120x120.png" alt=""></body>')
+    asked, _ = requests_of(browser, server, "book/06_backward")
+    assert [url for url in asked if "/lite/" in url]
+
+
+def test_button_by_keyboard_on_a_phone_and_in_print(browser, server):
+    with Reader(browser, server) as reader:
+        reader.page.set_viewport_size(test_site.PHONE)
+        reader.open_page("book/06_backward")
+        link = reader.page.get_by_role("link", name="Run in the browser")
+        box = link.bounding_box()
+        assert box["height"] >= 24 and box["x"] >= 0 and box["x"] + box["width"] <= test_site.PHONE["width"]
+        reader.page.emulate_media(media="print")
+        assert not link.is_visible()
+        reader.page.emulate_media(media="screen")
+        link.focus()
+        reader.page.keyboard.press("Enter")
+        reader.page.wait_for_url("**/lite/run/book/06_backward.html")
+        assert not [url for url in reader.asked if "/lite/" in url and "/lite/run/" not in url]
+
+
+def test_button_without_scripts(browser, server):
+    with Reader(browser, server, java_script_enabled=False) as reader:
+        reader.to_run_page("book/06_backward")
+        assert reader.page.get_by_text("It needs JavaScript").is_visible()
+
+
+class RunPage:
+    """The page before a notebook, in the shape that test_site's functions take."""
+
+    def __init__(self, reader, name):
+        reader.open_page(f"lite/run/{name}")
+        self.page, self.server, self.name = reader.page, reader.server, name
+
+
+def violations(page, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.emulate_media(color_scheme=scheme)
+    rules = {"type": "tag", "values": WCAG} if scheme == "light" else {"type": "rule", "values": COLOURS}
+    found = Axe().run(page, options={"runOnly": rules, "resultTypes": ["violations"]}).response["violations"]
+    return [f"{scheme}: {one['id']}: {one['nodes'][0]['html'][:200]}" for one in found]
+
+
+@pytest.mark.parametrize("name", ["book/06_backward", "book/22_mnist", "book/assignments/A1_one_neuron"])
+def test_page_before_a_notebook(browser, server, name):
+    with Reader(browser, server) as reader:
+        visit = RunPage(reader, name)
+        found = [*dead_links(visit), *violations(visit.page, "light"), *violations(visit.page, "dark")]
+        found += scrolls_sideways(visit)
+        asked = [url for url in reader.asked if "/lite/run/" not in url and not url.startswith("data:")]
+    assert not found + asked, "\n".join(found + asked)
+
+
+def test_from_a_folder_it_says_why_it_cannot_work(browser, site):
+    page = browser.new_page()
+    page.goto((site / "book/06_backward.html").as_uri())
+    page.get_by_role("link", name="Run in the browser").click()
+    page.get_by_text("It can't work here.").wait_for()
+    assert page.get_by_text("python -m http.server").is_visible()
+    assert not page.get_by_role("link", name="Start the notebook").is_visible()
+    page.close()
+
+
+# ---------------------------------------------------------------- what is said of the download, and what it is
+
+
+def told(reader):
+    """The rows of the table of sizes: what, from where, bytes."""
+    rows = reader.page.locator("tbody tr").all_inner_texts()
+    parts = [row.split("\t") for row in rows]
+    return {what: (where, float(size.removesuffix(" MB")) * 1e6) for what, where, size in parts if "MB" in size}
+
+
+def compare_sizes(told, loaded):
+    """What the page says must be what was loaded, to 3 % and the rounding of a row."""
+    return abs(told - loaded) <= 0.03 * loaded + 0.3e6
+
+
+@NEEDS_PYTHON
+def test_says_how_much_is_downloaded(browser, server):
+    with Reader(browser, server) as reader:
+        reader.to_run_page("book/06_backward")
+        rows = told(reader)
+        total = float(re.search(r"downloads about (\d+) MB", reader.page.inner_text("main"))[1]) * 1e6
+        before = set(reader.bytes)
+        reader.since = 0
+        reader.page.get_by_role("link", name="Start the notebook").click()
+        reader.wait_for_notebook()
+        reader.run()
+        loaded = {url: size for url, size in reader.bytes.items() if url not in before and url.startswith("http")}
+    python = sum(size for url, size in loaded.items() if url.startswith(lite.OFFICIAL))
+    app = sum(loaded.values()) - python
+    assert compare_sizes(sum(size for where, size in rows.values() if "jsdelivr" in where), python), (rows, python)
+    assert compare_sizes(sum(size for where, size in rows.values() if where == "this site"), app), (rows, app)
+    assert compare_sizes(total, app + python)
+
+
+def test_another_size_is_noticed():
+    assert compare_sizes(10e6, 10.2e6) and not compare_sizes(10e6, 12e6) and not compare_sizes(10e6, 8e6)
+
+
+def test_sizes_are_those_of_the_packages_of_that_notebook():
+    lock = lite.distribution(None)
+    assert lite.packages_of(stored("book/assignments/A1_one_neuron")) == (["numpy"], False)
+    assert lite.packages_of(stored("book/20_batch_normalization")) == (["numpy", "matplotlib", "scikit-learn"], False)
+    assert lite.packages_of(stored("book/22_mnist")) == (["numpy", "matplotlib", "scikit-learn"], True)
+    sizes, unknown = lite.sizes_of(lock, ["numpy"])
+    assert [what for what, _ in sizes][1:] == ["NumPy"] and not unknown
+    assert sizes[1][1] == lock["packages"]["numpy"]["size"]
+
+
+# ---------------------------------------------------------------- where Python comes from
+
+
+def complaints_about_lock(lock, official, folder):
+    """What is wrong with a site's list of packages: a package that another needs and that is not there, or a wheel that differs."""
+    names = set(lock["packages"])
+    for name, entry in lock["packages"].items():
+        needed = {part.lower().replace("_", "-") for part in entry["depends"]}
+        yield from (f"{name} needs {part}" for part in needed - names)
+        if entry["file_name"].startswith("https://"):
+            if not entry["file_name"].startswith(lite.OFFICIAL) or entry["sha256"] != official[name]["sha256"]:
+                yield f"{name} is not the official one"
+        elif hashlib.sha256((folder / entry["file_name"]).read_bytes()).hexdigest() != entry["sha256"]:
+            yield f"{name} has another hash"
+
+
+def test_list_of_packages_is_whole(site):
+    folder = site / "lite" / "pyodide"
+    lock = json.loads((folder / "pyodide-lock.json").read_text(encoding="utf-8"))
+    official = json.loads(lite.LOCK.read_text(encoding="utf-8"))["packages"]
+    assert not list(complaints_about_lock(lock, official, folder))
+    assert {"nnlib", "comm", "numpy", "matplotlib", "scipy", "scikit-learn"} <= set(lock["packages"])
+    for change in (
+        lambda lock: lock["packages"].pop("six"),
+        lambda lock: lock["packages"]["numpy"].update(sha256="0"),
+        lambda lock: lock["packages"]["numpy"].update(file_name="https://example.org/numpy.whl"),
+        lambda lock: lock["packages"]["nnlib"].update(sha256="0"),
+    ):
+        damaged = copy.deepcopy(lock)
+        change(damaged)
+        assert list(complaints_about_lock(damaged, official, folder))
+
+
+def test_nnlib_is_the_one_of_the_repository(site):
+    (path,) = (site / "lite" / "pyodide").glob("nnlib-*.whl")
+    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+        served = {name: archive.read(name) for name in archive.namelist() if name.endswith(".py")}
+    assert served == {f"nnlib/{path.name}": path.read_bytes() for path in (ROOT / "nnlib").glob("*.py")}
+
+
+def test_copies_name_the_kernel_of_the_browser(site):
+    for name in NOTEBOOKS:
+        copied = json.loads((site / "lite" / "files" / f"{name}.ipynb").read_text(encoding="utf-8"))
+        assert copied["metadata"]["kernelspec"]["name"] == "python"
+        assert copied["cells"] == stored(name)["cells"]  # with their outputs
+        nbformat.validate(copied)
+    assert stored(NOTEBOOKS[0])["metadata"]["kernelspec"]["name"] == publish.KERNEL["name"]
+
+
+@pytest.fixture(scope="module")
+def whole_site(tmp_path_factory):
+    """The site with a distribution in it."""
+    folder = tmp_path_factory.mktemp("whole")
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    command += ["build", ".", "-W", "-n", "--keep-going", "--path-output", str(folder)]
+    environment = os.environ | {"LITE_PYODIDE": str(FOLDER.resolve())}
+    build = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", errors="replace")
+    assert build.returncode == 0, (build.stdout + build.stderr)[-3000:]
+    return folder / "_build" / "html"
+
+
+@pytest.mark.skipif(not WHERE, reason="no Pyodide: PYODIDE names no folder with a distribution")
+def test_distribution_within_the_site(request, browser):
+    """With `lite_pyodide`, nothing at all comes from another host."""
+    if not FOLDER:
+        return  # PYODIDE=network has no folder to put into the site
+    server = Server(request.getfixturevalue("whole_site"))
+    try:
+        with Reader(browser, server, official=False) as reader:
+            reader.to_run_page("book/03_depth")
+            assert "cdn.jsdelivr.net" not in reader.page.inner_text("main")
+            reader.start("book/03_depth")
+            fresh, *_ = reader.run()
+            assert not differences(stored("book/03_depth"), fresh)
+            ours = (server.root.removesuffix("course/"), "data:", "blob:")
+            assert not [url for url in reader.asked if not url.startswith(ours)]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+# ---------------------------------------------------------------- a reader's work
+
+
+def first_code(notebook):
+    return next(i for i, cell in enumerate(notebook["cells"]) if cell["cell_type"] == "code")
+
+
+def test_work_is_kept_downloaded_and_reset(browser, server):
+    name = "book/03_depth"
+    with Reader(browser, server) as reader:
+        reader.start(name)
+        notebook = reader.notebook()
+        place = first_code(notebook)
+        assert notebook["cells"][place]["source"] == "".join(stored(name)["cells"][place]["source"])
+        assert said(notebook["cells"][-1] | {"outputs": []}) == {} and any(
+            cell.get("outputs") for cell in notebook["cells"]
+        )  # opened with its stored outputs
+        reader.write(place, "my own line")
+        reader.page.keyboard.press("Control+s")
+        reader.save()
+
+        reader.to_run_page(name)  # closes the notebook
+        status = reader.page.locator("#work")
+        reader.page.get_by_text("You have saved this notebook").wait_for()
+        assert not reader.page.locator("#newer").is_visible()
+        with reader.page.expect_download() as download:
+            reader.page.get_by_role("button", name="Download my notebook").click()
+        assert download.value.suggested_filename == "03_depth.ipynb"
+        downloaded = nbformat.read(download.value.path(), as_version=4)
+        assert downloaded.cells[place].source == "my own line"
+
+        reader.start(name)
+        assert reader.notebook()["cells"][place]["source"] == "my own line"  # kept
+
+        reader.to_run_page(name)
+        reader.page.once("dialog", lambda dialog: dialog.accept())
+        reader.page.get_by_role("button", name="Reset to the original").click()
+        reader.page.get_by_text("is the original again").wait_for()
+        assert reader.page.get_by_role("button", name="Reset to the original").is_disabled() and status.is_visible()
+        reader.start(name)
+        assert reader.notebook()["cells"][place] == notebook["cells"][place]
+
+
+def test_says_when_the_course_has_a_newer_notebook(browser, server):
+    name = "book/03_depth"
+    with Reader(browser, server) as reader:
+        reader.start(name)
+        reader.write(first_code(reader.notebook()), "1")
+        reader.save()
+        newer = re.compile(r'data-fingerprint="\w+"')
+        server.damage[f"lite/run/{name}.html"] = lambda page: newer.sub(
+            'data-fingerprint="new"', page.decode()
+        ).encode()
+        reader.to_run_page(name)
+        reader.page.get_by_text("the course has changed this notebook").wait_for()
+
+
+PICTURE = "document.querySelector('.jp-RenderedMarkdown img')"
+
+
+def test_shows_the_images_of_the_page(browser, server):
+    with Reader(browser, server) as reader:
+        reader.start("book/06_backward")
+        reader.page.wait_for_function(f"{PICTURE}?.complete && {PICTURE}.naturalWidth > 0")
+
+
+@NEEDS_PYTHON
+def test_without_the_notebooks_files(browser, server):
+    """Where the browser has no service worker, as in Firefox's private windows: nnlib is there, the files are not."""
+    with Reader(browser, server, service_workers="block") as reader:
+        reader.start("book/06_backward")
+        fresh, *_ = reader.run()
+        assert not differences(stored("book/06_backward"), fresh)
+
+
+# ---------------------------------------------------------------- MNIST
+
+
+def mnist_file():
+    folders = [Path(os.environ["NNLIB_DATA"])] if os.environ.get("NNLIB_DATA") else []
+    import pooch
+
+    return next(path / "mnist.npz" for path in [*folders, pooch.os_cache("nnlib")] if (path / "mnist.npz").exists())
+
+
+ASK = "import nnlib\nX_train, y_train, X_test, y_test = nnlib.mnist()\nprint(X_train.shape, y_test[:5])"
+
+
+def run_one(reader, source):
+    """Write a cell over the notebook's first one and run it; what it says."""
+    place = first_code(reader.notebook())
+    reader.write(place, source)
+    reader.select(place)
+    reader.since = time.perf_counter()
+    notebook, *_ = reader.run("notebook:run-cell")
+    return said(notebook["cells"][place])
+
+
+@NEEDS_PYTHON
+@pytest.mark.mnist
+def test_mnist_from_a_file_that_the_reader_picks(browser, server, tmp_path):
+    with Reader(browser, server) as reader:
+        reader.start("book/23_convolution")
+        refused = run_one(reader, ASK)["error"]
+        assert "FileNotFoundError" in refused and "choose the file there" in refused
+
+        reader.to_run_page("book/23_convolution")
+        assert reader.page.get_by_text("It is not in this browser yet.").is_visible()
+        reader.page.get_by_label("The file mnist.npz").set_input_files(mnist_file())
+        reader.page.get_by_text("It is in this browser (11.5 MB).").wait_for()
+        reader.start("book/23_convolution")
+        assert run_one(reader, ASK) == {"stdout": "(60000, 784) [7 2 1 0 4]\n"}
+
+        (tmp_path / "mnist.npz").write_bytes(b"something else")
+        reader.to_run_page("book/23_convolution")
+        reader.page.get_by_label("The file mnist.npz").set_input_files(tmp_path / "mnist.npz")
+        reader.page.get_by_text("It is in this browser (0.0 MB).").wait_for()
+        reader.start("book/23_convolution")
+        assert "damaged, or not MNIST" in run_one(reader, ASK)["error"]
+
+
+@NEEDS_PYTHON
+def test_package_that_only_a_function_asks_for(browser, server):
+    """No cell imports matplotlib; nnlib loads it."""
+    with Reader(browser, server) as reader:
+        reader.start("book/assignments/A1_one_neuron")
+        assert run_one(reader, "import nnlib\nprint(nnlib.plot.use_course_style())").keys() == {"stdout"}
+
+
+# ---------------------------------------------------------------- an assignment
+
+
+def answered(name):
+    """The students' notebook with the solutions in its cells for answers, and where these are."""
+    lesson = next(path for path in publish.select([name]) if publish.is_assignment(path))
+    source = {
+        cell.metadata.nbgrader.grade_id: cell
+        for cell in publish.notebook_of(lesson).cells
+        if "nbgrader" in cell.metadata
+    }
+    page = f"book/assignments/{lesson.stem}"
+    answers = {}
+    for i, cell in enumerate(stored(page)["cells"]):
+        role = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] == "code" and role.get("solution") and not role.get("grade"):
+            answers[i] = source[role["grade_id"]].source
+    return page, answers
+
+
+def checks(notebook):
+    """What the cells of checks say, by their names."""
+    cells = [
+        cell
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code" and cell["metadata"].get("nbgrader", {}).get("grade")
+    ]
+    return {cell["metadata"]["nbgrader"]["grade_id"]: said(cell) for cell in cells}
+
+
+def run_here(notebook):
+    """The same notebook, run by this Python."""
+    import nbclient
+
+    notebook = nbformat.from_dict(notebook)
+    notebook.metadata.kernelspec = publish.KERNEL
+    folder = {"metadata": {"path": str(ROOT / "book" / "assignments")}}
+    nbclient.NotebookClient(
+        notebook, kernel_manager_class=publish.ThisPython, resources=folder, allow_errors=True
+    ).execute()
+    return notebook
+
+
+@NEEDS_PYTHON
+def test_assignment_is_opened_answered_and_checked(browser, server):
+    name, answers = answered("A1")
+    with Reader(browser, server) as reader:
+        reader.start(name)
+        blank, *_ = reader.run()
+        assert not reader.fine and any("error" in cell for cell in checks(blank).values())
+        for place, source in answers.items():
+            reader.write(place, source)
+        reader.since = time.perf_counter()
+        fresh, *_ = reader.run()
+        reader.save()
+        assert reader.fine and not reader.elsewhere()
+        reader.to_run_page(name)
+        with reader.page.expect_download() as download:  # to hand in
+            reader.page.get_by_role("button", name="Download my notebook").click()
+        handed_in = nbformat.read(download.value.path(), as_version=4)
+    there, here = checks(fresh), checks(run_here(fresh))
+    assert there == here and len(there) > 5 and all(cell.get("stdout") for cell in there.values())
+    assert handed_in.cells[min(answers)].source == answers[min(answers)]
+
+
+# ---------------------------------------------------------------- each of these can fail
+
+
+def test_another_output_is_noticed():
+    name = "book/06_backward"
+    assert not differences(stored(name), copy.deepcopy(stored(name)))
+    number = next(i for i, cell in enumerate(stored(name)["cells"]) if re.search(r"\d\.\d", str(cell.get("outputs"))))
+
+    def digit(cell):
+        cell["outputs"] = json.loads(re.sub(r"(\d\.\d*)\d", r"\g<1>x", json.dumps(cell["outputs"]), count=1))
+
+    for change in (
+        digit,
+        lambda cell: cell["outputs"].clear(),
+        lambda cell: cell["outputs"].append({"output_type": "stream", "name": "stderr", "text": "a warning"}),
+        lambda cell: cell["outputs"].append({"output_type": "error", "ename": "E", "evalue": "e"}),
+        lambda cell: cell["outputs"].append({"output_type": "display_data", "data": {"image/png": "A"}}),
+    ):
+        fresh = copy.deepcopy(stored(name))
+        change(fresh["cells"][number])
+        assert len(differences(stored(name), fresh)) == 1
+
+
+@NEEDS_PYTHON
+def test_a_wheel_that_is_not_there_is_noticed(browser, server):
+    server_name = next(iter((server.site / "lite" / "pyodide").glob("nnlib-*.whl"))).name
+    with Reader(browser, server) as reader:
+        server.damage[f"lite/pyodide/{server_name}"] = lambda content: content[:-100]
+        reader.start("book/06_backward")
+        assert "ModuleNotFoundError" in run_one(reader, "import nnlib")["error"]
+
+
+@NEEDS_PYTHON
+def test_cells_share_their_context(browser, server):
+    """What mended_kernel is for; without it this fails."""
+    with Reader(browser, server) as reader:
+        reader.start("book/06_backward")
+        run_one(reader, "import numpy as np\nnp.set_printoptions(precision=2)")
+        assert run_one(reader, "print(np.array([1 / 3]))") == {"stdout": "[0.33]\n"}

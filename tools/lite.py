@@ -86,7 +86,9 @@ def wheel(name, version, files):
     folder = f"{name}-{version}.dist-info"
     files = dict(files)
     files.setdefault(f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode())
-    files[f"{folder}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: tools/lite.py\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    files[f"{folder}/WHEEL"] = (
+        b"Wheel-Version: 1.0\nGenerator: tools/lite.py\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    )
     hashes = {path: base64.urlsafe_b64encode(hashlib.sha256(content).digest()) for path, content in files.items()}
     lines = [f"{path},sha256={hashes[path].decode().rstrip('=')},{len(files[path])}" for path in sorted(files)]
     files[f"{folder}/RECORD"] = "\n".join([*lines, f"{folder}/RECORD,,", ""]).encode()
@@ -99,7 +101,9 @@ def wheel(name, version, files):
 
 def nnlib_wheel():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    return wheel("nnlib", version, {f"nnlib/{path.name}": path.read_bytes() for path in sorted(ROOT.glob("nnlib/*.py"))})
+    return wheel(
+        "nnlib", version, {f"nnlib/{path.name}": path.read_bytes() for path in sorted(ROOT.glob("nnlib/*.py"))}
+    )
 
 
 def comm_wheel():
@@ -132,9 +136,13 @@ def mended_kernel(content):
         files = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/RECORD")}
     code = files["pyodide_kernel/kernel.py"].decode()
     if code.count(ONE_CELL) != 1:
-        raise RuntimeError("jupyterlite-pyodide-kernel runs cells in another way now: see mended_kernel in tools/lite.py")
+        raise RuntimeError(
+            "jupyterlite-pyodide-kernel runs cells in another way now: see mended_kernel in tools/lite.py"
+        )
     code = code.replace(ONE_CELL, MENDED) + "\n\nimport contextvars\n\n_CONTEXT = contextvars.copy_context()\n"
-    return wheel("pyodide_kernel", version_of("jupyterlite-pyodide-kernel"), {**files, "pyodide_kernel/kernel.py": code.encode()})
+    return wheel(
+        "pyodide_kernel", version_of("jupyterlite-pyodide-kernel"), {**files, "pyodide_kernel/kernel.py": code.encode()}
+    )
 
 
 def extension():
@@ -202,7 +210,10 @@ def build_app(out, folder):
     with tempfile.TemporaryDirectory() as scratch:
         site = Path(scratch, "site")
         command = [sys.executable, "-m", "jupyterlite_core", "build", "--lite-dir", scratch, "--output-dir", str(site)]
-        command += [part for app in APPS for part in ("--apps", app)] + ["--no-sourcemaps", "--no-unused-shared-packages"]
+        command += [part for app in APPS for part in ("--apps", app)] + [
+            "--no-sourcemaps",
+            "--no-unused-shared-packages",
+        ]
         done = subprocess.run(command, cwd=scratch, capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode:
             raise RuntimeError(f"JupyterLite could not be built:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
@@ -276,7 +287,11 @@ def served_files(notebooks):
     found = {}
     for page in notebooks:
         notebook = json.loads((ROOT / f"{page}.ipynb").read_text(encoding="utf-8"))
-        notebook["metadata"]["kernelspec"] = {"name": "python", "display_name": "Python (Pyodide)", "language": "python"}
+        notebook["metadata"]["kernelspec"] = {
+            "name": "python",
+            "display_name": "Python (Pyodide)",
+            "language": "python",
+        }
         found[f"{page}.ipynb"] = dumps(notebook).encode()
     others = [*ROOT.glob("book/*.md"), *ROOT.glob("lessons/images/*"), *ROOT.glob("lessons/results/*.json")]
     for path in [*others, ROOT / "tests" / "wrong_versions.py"]:  # which chapter 21 borrows
@@ -352,7 +367,10 @@ def run_page(page, title, notebook, lock, in_site):
     names, mnist = packages_of(notebook)
     sizes, unknown = sizes_of(lock, names)
     host = "this site" if in_site else OFFICIAL.split("/")[2]
-    rows = [("The notebook's editor (JupyterLite)", "this site", APP_BYTES), *((what, host, size) for what, size in sizes)]
+    rows = [
+        ("The notebook's editor (JupyterLite)", "this site", APP_BYTES),
+        *((what, host, size) for what, size in sizes),
+    ]
     table = [f"<tr><td>{what}</td><td>{where}</td><td>{megabytes(size)}</td></tr>" for what, where, size in rows]
     table += [f"<tr><td>{SPOKEN[name]}</td><td>{host}</td><td>not measured</td></tr>" for name in unknown]
     total = f"{'more than' if unknown else 'about'} {megabytes(sum(size for *_, size in rows))}"
@@ -362,7 +380,9 @@ def run_page(page, title, notebook, lock, in_site):
         "total": total,
         "rows": "\n".join(table),
         "lacking": f"<p><strong>The Python of this site has no {' and no '.join(lacking)}.</strong> "
-        "The cells that need it will fail.</p>" if lacking else "",
+        "The cells that need it will fail.</p>"
+        if lacking
+        else "",
         "back": "../" * (page.count("/") + 2) + f"{page}.html",
         "lite": "../" * (page.count("/") + 1),
         "path": f"{page}.ipynb",
@@ -414,7 +434,9 @@ def write_lite(app, exception):
         target = out / "run" / f"{page}.html"
         target.parent.mkdir(parents=True, exist_ok=True)
         title = app.env.titles[page].astext()
-        target.write_text(run_page(page, title, json.loads(files[f"{page}.ipynb"]), lock, bool(folder)), encoding="utf-8")
+        target.write_text(
+            run_page(page, title, json.loads(files[f"{page}.ipynb"]), lock, bool(folder)), encoding="utf-8"
+        )
     shutil.copyfile(TEMPLATES / "run.js", out / "run" / "run.js")
 
 

@@ -195,15 +195,23 @@ def said(cell):
     return found
 
 
+# WebAssembly keeps no record of overflow and the like, so NumPy has nothing to warn of. Chapter 2 prints what it catches.
+NO_RECORD = re.compile(r"^ +warning: (overflow|divide by zero|invalid value) encountered in \w+\n", re.MULTILINE)
+
+
 def differences(stored, fresh):
-    """The code cells that print something else than what is stored: a list of lines."""
+    """The code cells that print something else than what is stored, NumPy's own warnings left aside: a list of lines."""
     found = []
     if [cell["cell_type"] for cell in stored["cells"]] != [cell["cell_type"] for cell in fresh["cells"]]:
         return ["other cells"]
     for number, (old, new) in enumerate(zip(stored["cells"], fresh["cells"]), 1):
-        if old["cell_type"] == "code" and said(old) != said(new):
+        if old["cell_type"] == "code" and said(new) not in (said(old), without_warnings(said(old))):
             found.append(f"cell {number}:\n  stored: {said(old)}\n  here:   {said(new)}")
     return found
+
+
+def without_warnings(said):
+    return {kind: NO_RECORD.sub("", text) for kind, text in said.items()}
 
 
 @functools.cache
@@ -218,7 +226,7 @@ def can_run(name):
 
 
 RUNNABLE = [name for name in NOTEBOOKS if can_run(name) and "/assignments/" not in name]
-FEW = ["book/06_backward", "book/03_depth", "book/status"]
+FEW = ["book/06_backward", "book/status"]  # the first sets NumPy's print options, and fails without mended_kernel
 ROWS = []
 
 
@@ -237,16 +245,51 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("lesson", RUNNABLE if metafunc.config.option.whole and WHERE else FEW)
 
 
+def told(reader):
+    """The rows of the table of sizes on the page before a notebook: what, from where, bytes; and the sum that it says."""
+    parts = [row.split("\t") for row in reader.page.locator("tbody tr").all_inner_texts()]
+    rows = [(what, where, float(size.removesuffix(" MB")) * 1e6) for what, where, size in parts if "MB" in size]
+    return rows, float(re.search(r"downloads (?:about|more than) ([\d.]+) MB", reader.page.inner_text("main"))[1]) * 1e6
+
+
+def wrong_sizes(rows, total, loaded):
+    """What the page says must be what was loaded, to 4 % and the rounding of a row."""
+    elsewhere = sum(size for url, size in loaded.items() if url.startswith(lite.OFFICIAL))
+    pairs = {
+        "from the official address": (sum(size for _, where, size in rows if "jsdelivr" in where), elsewhere),
+        "from the site": (
+            sum(size for _, where, size in rows if where == "this site"),
+            sum(loaded.values()) - elsewhere,
+        ),
+        "in all": (total, sum(loaded.values())),
+    }
+    return {what: pair for what, pair in pairs.items() if abs(pair[0] - pair[1]) > 0.04 * pair[1] + 0.3e6}
+
+
 @NEEDS_PYTHON
 def test_prints_what_the_page_shows(browser, server, lesson):
     with Reader(browser, server) as reader:
+        reader.to_run_page(lesson)
+        sizes, before = told(reader), set(reader.bytes)
         reader.start(lesson)
         fresh, first, total = reader.run()
         elsewhere = reader.elsewhere()
+        loaded = {url: size for url, size in reader.bytes.items() if url not in before and url.startswith("http")}
     found = differences(stored(lesson), fresh)
     ROWS.append(f"| {lesson.removeprefix('book/')} | {first:.0f} | {total:.0f} | {'no' if found else 'yes'} |")
     assert not found, "\n".join(found)
     assert reader.fine and not elsewhere, elsewhere
+    if WHERE != "network":  # where servers compress what they send
+        assert not wrong_sizes(*sizes, loaded)
+
+
+def test_another_size_is_noticed():
+    rows, loaded = [("x", "this site", 8e6), ("y", "cdn.jsdelivr.net", 20e6)], {"http://127.0.0.1/x": 8.1e6}
+    loaded[f"{lite.OFFICIAL}y"] = 19.9e6
+    assert not wrong_sizes(rows, 28e6, loaded)
+    assert list(wrong_sizes(rows, 24e6, loaded)) == ["in all"]
+    assert "from the site" in wrong_sizes(rows, 28e6, loaded | {"http://127.0.0.1/z": 2e6})
+    assert "from the official address" in wrong_sizes(rows, 28e6, loaded | {f"{lite.OFFICIAL}z": 3e6})
 
 
 # ---------------------------------------------------------------- the way there
@@ -344,55 +387,18 @@ def test_from_a_folder_it_says_why_it_cannot_work(browser, site):
     page.close()
 
 
-# ---------------------------------------------------------------- what is said of the download, and what it is
-
-
-def told(reader):
-    """The rows of the table of sizes: what, from where, bytes."""
-    rows = reader.page.locator("tbody tr").all_inner_texts()
-    parts = [row.split("\t") for row in rows]
-    return {what: (where, float(size.removesuffix(" MB")) * 1e6) for what, where, size in parts if "MB" in size}
-
-
-def compare_sizes(told, loaded):
-    """What the page says must be what was loaded, to 3 % and the rounding of a row."""
-    return abs(told - loaded) <= 0.03 * loaded + 0.3e6
-
-
-@NEEDS_PYTHON
-def test_says_how_much_is_downloaded(browser, server):
-    with Reader(browser, server) as reader:
-        reader.to_run_page("book/06_backward")
-        rows = told(reader)
-        total = float(re.search(r"downloads about (\d+) MB", reader.page.inner_text("main"))[1]) * 1e6
-        before = set(reader.bytes)
-        reader.since = 0
-        reader.page.get_by_role("link", name="Start the notebook").click()
-        reader.wait_for_notebook()
-        reader.run()
-        loaded = {url: size for url, size in reader.bytes.items() if url not in before and url.startswith("http")}
-    python = sum(size for url, size in loaded.items() if url.startswith(lite.OFFICIAL))
-    app = sum(loaded.values()) - python
-    assert compare_sizes(sum(size for where, size in rows.values() if "jsdelivr" in where), python), (rows, python)
-    assert compare_sizes(sum(size for where, size in rows.values() if where == "this site"), app), (rows, app)
-    assert compare_sizes(total, app + python)
-
-
-def test_another_size_is_noticed():
-    assert compare_sizes(10e6, 10.2e6) and not compare_sizes(10e6, 12e6) and not compare_sizes(10e6, 8e6)
+# ---------------------------------------------------------------- where Python comes from
 
 
 def test_sizes_are_those_of_the_packages_of_that_notebook():
     lock = lite.distribution(None)
     assert lite.packages_of(stored("book/assignments/A1_one_neuron")) == (["numpy"], False)
+    assert lite.packages_of(stored("book/status")) == ([], False)
     assert lite.packages_of(stored("book/20_batch_normalization")) == (["numpy", "matplotlib", "scikit-learn"], False)
     assert lite.packages_of(stored("book/22_mnist")) == (["numpy", "matplotlib", "scikit-learn"], True)
     sizes, unknown = lite.sizes_of(lock, ["numpy"])
     assert [what for what, _ in sizes][1:] == ["NumPy"] and not unknown
     assert sizes[1][1] == lock["packages"]["numpy"]["size"]
-
-
-# ---------------------------------------------------------------- where Python comes from
 
 
 def complaints_about_lock(lock, official, folder):
@@ -542,10 +548,11 @@ def test_shows_the_images_of_the_page(browser, server):
 @NEEDS_PYTHON
 def test_without_the_notebooks_files(browser, server):
     """Where the browser has no service worker, as in Firefox's private windows: nnlib is there, the files are not."""
-    with Reader(browser, server, service_workers="block") as reader:
+    with Reader(browser, server) as reader:
+        reader.context.add_init_script("delete Navigator.prototype.serviceWorker")
         reader.start("book/06_backward")
-        fresh, *_ = reader.run()
-        assert not differences(stored("book/06_backward"), fresh)
+        code = "import os\nimport nnlib\nprint(os.path.exists('/drive'), nnlib.tanh(0.0))"
+        assert run_one(reader, code) == {"stdout": "False 0.0\n"}
 
 
 # ---------------------------------------------------------------- MNIST
@@ -574,32 +581,27 @@ def run_one(reader, source):
 @NEEDS_PYTHON
 @pytest.mark.mnist
 def test_mnist_from_a_file_that_the_reader_picks(browser, server, tmp_path):
+    """In another tab, while the notebook is open: it says what to do, what is wrong with a file, and then reads it."""
+    (tmp_path / "mnist.npz").write_bytes(b"something else")
     with Reader(browser, server) as reader:
         reader.start("book/23_convolution")
         refused = run_one(reader, ASK)["error"]
         assert "FileNotFoundError" in refused and "choose the file there" in refused
 
-        reader.to_run_page("book/23_convolution")
-        assert reader.page.get_by_text("It is not in this browser yet.").is_visible()
-        reader.page.get_by_label("The file mnist.npz").set_input_files(mnist_file())
-        reader.page.get_by_text("It is in this browser (11.5 MB).").wait_for()
-        reader.start("book/23_convolution")
-        assert run_one(reader, ASK) == {"stdout": "(60000, 784) [7 2 1 0 4]\n"}
-
-        (tmp_path / "mnist.npz").write_bytes(b"something else")
-        reader.to_run_page("book/23_convolution")
-        reader.page.get_by_label("The file mnist.npz").set_input_files(tmp_path / "mnist.npz")
-        reader.page.get_by_text("It is in this browser (0.0 MB).").wait_for()
-        reader.start("book/23_convolution")
+        tab = reader.context.new_page()
+        tab.goto(f"{server.root}lite/run/book/23_convolution.html")
+        assert tab.get_by_text("It is not in this browser yet.").is_visible()
+        tab.get_by_label("The file mnist.npz").set_input_files(tmp_path / "mnist.npz")
+        tab.get_by_text("It is in this browser (0.0 MB).").wait_for()
         assert "damaged, or not MNIST" in run_one(reader, ASK)["error"]
 
+        tab.get_by_label("The file mnist.npz").set_input_files(mnist_file())
+        tab.get_by_text("It is in this browser (11.5 MB).").wait_for()
+        assert run_one(reader, ASK) == {"stdout": "(60000, 784) [7 2 1 0 4]\n"}
 
-@NEEDS_PYTHON
-def test_package_that_only_a_function_asks_for(browser, server):
-    """No cell imports matplotlib; nnlib loads it."""
-    with Reader(browser, server) as reader:
-        reader.start("book/assignments/A1_one_neuron")
-        assert run_one(reader, "import nnlib\nprint(nnlib.plot.use_course_style())").keys() == {"stdout"}
+        # No cell has imported matplotlib so far; nnlib loads what only a function asks for.
+        style = "import sys\nprint('matplotlib' in sys.modules)\nnnlib.plot.use_course_style()\nprint('matplotlib' in sys.modules)"
+        assert run_one(reader, style) == {"stdout": "False\nTrue\n"}
 
 
 # ---------------------------------------------------------------- an assignment
@@ -682,6 +684,9 @@ def test_another_output_is_noticed():
         digit,
         lambda cell: cell["outputs"].clear(),
         lambda cell: cell["outputs"].append({"output_type": "stream", "name": "stderr", "text": "a warning"}),
+        lambda cell: cell["outputs"].append(
+            {"output_type": "stream", "name": "stdout", "text": "   warning: another\n"}
+        ),
         lambda cell: cell["outputs"].append({"output_type": "error", "ename": "E", "evalue": "e"}),
         lambda cell: cell["outputs"].append({"output_type": "display_data", "data": {"image/png": "A"}}),
     ):
@@ -697,12 +702,3 @@ def test_a_wheel_that_is_not_there_is_noticed(browser, server):
         server.damage[f"lite/pyodide/{server_name}"] = lambda content: content[:-100]
         reader.start("book/06_backward")
         assert "ModuleNotFoundError" in run_one(reader, "import nnlib")["error"]
-
-
-@NEEDS_PYTHON
-def test_cells_share_their_context(browser, server):
-    """What mended_kernel is for; without it this fails."""
-    with Reader(browser, server) as reader:
-        reader.start("book/06_backward")
-        run_one(reader, "import numpy as np\nnp.set_printoptions(precision=2)")
-        assert run_one(reader, "print(np.array([1 / 3]))") == {"stdout": "[0.33]\n"}

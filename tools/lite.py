@@ -393,6 +393,7 @@ def run_page(page, title, notebook, lock, in_site):
         if lacking
         else "",
         "back": "../" * (page.count("/") + 2) + f"{page}.html",
+        "up": "../" * (page.count("/") + 2),
         "lite": "../" * (page.count("/") + 1),
         "path": f"{page}.ipynb",
         "query": quote(f"{page}.ipynb"),
@@ -419,7 +420,7 @@ def is_notebook(app, page):
 
 def add_button(app, pagename, templatename, context, doctree):
     """Under the title of a page that is a notebook: a link to the page before it. No script, and no request."""
-    if doctree is None or not is_notebook(app, pagename):
+    if doctree is None or app.builder.name != "html" or not is_notebook(app, pagename):
         return
     target = "../" * pagename.count("/") + f"lite/run/{pagename}.html"
     link = f'<p class="run-link"><a href="{target}"><span aria-hidden="true">▶</span> Run in the browser</a></p>'
@@ -427,7 +428,7 @@ def add_button(app, pagename, templatename, context, doctree):
 
 
 def write_lite(app, exception):
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.name != "html":
         return
     out, folder = Path(app.outdir) / "lite", folder_of(app.config)
     stamp = out / "made-of.txt"

@@ -55,7 +55,7 @@ if __name__ == "__main__":
     plot.use_course_style()
     plt.rc("svg", hashsalt="the course")  # the same names in the file at each run
     trained = train()
-    draw(*trained, size=(6.25, 2), inset=0).savefig(
+    draw(*trained, size=(5.2, 1.63), inset=0).savefig(
         ROOT / "lessons/images/spirals.svg", transparent=True, metadata={"Date": None}
     )
     draw(*trained, size=(12, 6.3), inset=0.6).savefig(ROOT / "book/_static/preview.png", facecolor="white", dpi=100)

@@ -149,7 +149,7 @@ def offer_slider(app, pagename, templatename, context, doctree):
 
 def write_other_pages(app, exception):
     """The page at the site's address, which leads to the first one; the page in the place of a missing one; the sitemap."""
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.name != "html":
         return
     out, config = Path(app.outdir), app.config
     title, first = html.escape(config.html_title), f"{config.root_doc}.html"
@@ -175,7 +175,7 @@ def write_other_pages(app, exception):
 
 def write_small_pictures(app, exception):
     """Figures as WebP, the same pixels in a third of the bytes; and without the theme's files that no page loads."""
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.name != "html":
         return
     out = Path(app.outdir)
     for picture in (out / "_images").glob("*.png"):

@@ -94,6 +94,10 @@ if (location.protocol == "file:") {
   element("from-folder").hidden = false;
   element("here").hidden = true;
 } else {
+  fetch(`${lite}made-of.txt`).then((answer) => {
+    element("left-out").hidden = answer.ok;
+    element("here").hidden = !answer.ok;
+  });
   element("download").addEventListener("click", download);
   element("reset").addEventListener("click", reset);
   addEventListener("pageshow", showWork); // also after "back" from the notebook

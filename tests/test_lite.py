@@ -221,6 +221,7 @@ def can_run(name):
     return not mnist and all(package in AVAILABLE for package in packages)
 
 
+ASSIGNMENTS = [name for name in NOTEBOOKS if "/assignments/" in name]
 RUNNABLE = [name for name in NOTEBOOKS if can_run(name) and "/assignments/" not in name]
 FEW = ["book/06_backward", "book/status"]  # the first sets NumPy's print options, and fails without mended_kernel
 ROWS = []
@@ -237,8 +238,13 @@ def table():
 
 
 def pytest_generate_tests(metafunc):
+    whole = metafunc.config.option.whole and WHERE
     if "lesson" in metafunc.fixturenames:
-        metafunc.parametrize("lesson", RUNNABLE if metafunc.config.option.whole and WHERE else FEW)
+        metafunc.parametrize("lesson", RUNNABLE if whole else FEW)
+    if "assignment" in metafunc.fixturenames:
+        metafunc.parametrize(
+            "assignment", [name for name in ASSIGNMENTS if can_run(name)] if whole else ASSIGNMENTS[:1]
+        )
 
 
 def told(reader):
@@ -625,7 +631,7 @@ def test_mnist_from_a_file_that_the_reader_picks(browser, server, tmp_path):
 
 def answered(name):
     """The students' notebook with the solutions in its cells for answers, and where these are."""
-    lesson = next(path for path in publish.select([name]) if publish.is_assignment(path))
+    (lesson,) = publish.select([name])
     source = {
         cell.metadata.nbgrader.grade_id: cell
         for cell in publish.notebook_of(lesson).cells
@@ -664,8 +670,8 @@ def run_here(notebook):
 
 
 @NEEDS_PYTHON
-def test_assignment_is_opened_answered_and_checked(browser, server):
-    name, answers = answered("A1")
+def test_assignment_is_opened_answered_and_checked(browser, server, assignment):
+    name, answers = answered(assignment)
     with Reader(browser, server) as reader:
         reader.start(name)
         blank, *_ = reader.run()

@@ -52,9 +52,8 @@ KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language":
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "pygments_lexer": "ipython3"}
 AT_A_TIME = 2  # chapters, each on one thread
 NBGRADER = threading.Lock()  # it is not made for two at a time
-CELL_TIMEOUT = (
-    300  # seconds, as --nbval-cell-timeout in pyproject.toml; a busy machine may take five times as long as an idle one
-)
+# Seconds, as --nbval-cell-timeout in pyproject.toml; a busy machine may take five times as long as an idle one.
+CELL_TIMEOUT = 300
 
 
 class Refused(Exception):

@@ -20,6 +20,12 @@ from nbval.plugin import IPyNbCell  # noqa: E402
 MISSING = "COURSE_MNIST_MISSING"
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--whole", action="store_true", help="tests/test_lite.py: every notebook that can run in a browser"
+    )
+
+
 def pytest_configure(config):
     """Find out once whether MNIST is there: not in the workers, and only if something that was asked for may need it."""
     if hasattr(config, "workerinput"):

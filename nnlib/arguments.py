@@ -1,6 +1,7 @@
 """Clear errors: for a bad argument its name, what came, and what is needed; for a missing package what to install."""
 
 import importlib
+import sys
 
 import numpy as np
 
@@ -75,4 +76,24 @@ def import_package(module, package):
     try:
         return importlib.import_module(module)
     except ImportError as error:
+        if in_browser():
+            return _load_in_browser(module, package)
         raise ImportError(f"this needs {package}: python -m pip install {package}") from error
+
+
+def in_browser():
+    """Whether this Python runs in a browser's page (Pyodide), where nothing is installed and no file lies outside it."""
+    return sys.platform == "emscripten"
+
+
+def _load_in_browser(module, package):
+    """There a package is loaded when a cell imports it. What only a function asks for is loaded here, if the browser can wait."""
+    try:
+        from pyodide.ffi import run_sync
+        from pyodide_js import loadPackage
+
+        run_sync(loadPackage(package))
+        return importlib.import_module(module)
+    except Exception as error:  # an older browser can't wait within a function; no network; no such package
+        advice = f"run `import {module.partition('.')[0]}` in a cell of its own, then this cell again"
+        raise ImportError(f"this needs {package}: {advice}") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .arguments import import_package, require
+from .arguments import import_package, in_browser, require
 
 
 def iris():
@@ -49,6 +49,13 @@ MNIST_ARRAYS = {
 }
 
 
+IN_BROWSER = (
+    "mnist.npz (11 MB) is not among this browser's files, and a page can't download it. Get the file, "
+    "open this notebook's page in the course, press 'Run in the browser', and choose the file there; "
+    "or upload it into the top folder of the notebook's files. Then run this cell again."
+)
+
+
 def mnist():
     """MNIST: 70,000 handwritten digits of 28 by 28 pixels, 60,000 to learn from, 10,000 to test.
 
@@ -58,7 +65,8 @@ def mnist():
 
     Returns ``X_train`` (60000, 784) float32, ``pixel / 255``, in [0, 1], ``y_train`` (60000,)
     int64, and ``X_test`` (10000, 784), ``y_test`` (10000,) likewise. ValueError: ``NNLIB_DATA``
-    is no folder, or its file is damaged. FileNotFoundError: no file and no download.
+    is no folder, or its file is damaged. FileNotFoundError: no file and no download, or none
+    in a browser, where nothing is downloaded and the reader hands over the file.
     ImportError: pooch or tqdm, needed to download, is missing. Source: LeCun, Bottou, Bengio
     and Haffner, Gradient-based learning applied to document recognition, 1998.
     """
@@ -83,6 +91,8 @@ def _find_mnist():
             except ValueError as error:  # not ours to replace
                 advice = "put a good file in its place, or unset NNLIB_DATA to download one"
                 raise ValueError(f"{file} is {error}; {advice}") from error
+    if in_browser():
+        raise FileNotFoundError(IN_BROWSER)
     cached = Path(import_package("pooch", "pooch").os_cache("nnlib"), "mnist.npz")
     if cached.exists():
         try:

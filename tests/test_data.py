@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 import zipfile
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -45,6 +46,42 @@ def test_a_missing_package_is_named(monkeypatch, nowhere, function, module, pack
     with pytest.raises(ImportError) as error:
         function()
     assert str(error.value) == f"this needs {package}: python -m pip install {package}"
+
+
+# In a browser's Python (Pyodide); tests/test_lite.py does it in a browser.
+
+
+@pytest.fixture
+def in_a_browser(monkeypatch):
+    """A Python that says it is one, and what is asked of it to load."""
+    loaded = []
+    monkeypatch.setattr(sys, "platform", "emscripten")
+    monkeypatch.setitem(sys.modules, "pyodide", types.ModuleType("pyodide"))
+    monkeypatch.setitem(sys.modules, "pyodide.ffi", types.SimpleNamespace(run_sync=lambda waiting: waiting))
+    monkeypatch.setitem(sys.modules, "pyodide_js", types.SimpleNamespace(loadPackage=loaded.append))
+    return loaded
+
+
+def test_in_a_browser_a_package_is_loaded_when_asked_for(monkeypatch, in_a_browser):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match="run `import sklearn` in a cell of its own"):
+        data.iris()  # it is still not there
+    assert in_a_browser == ["scikit-learn"]
+
+    def there(package):
+        datasets = types.SimpleNamespace(load_iris=lambda return_X_y: (np.ones((1, 4)), np.zeros(1)))
+        monkeypatch.setitem(sys.modules, "sklearn.datasets", datasets)
+
+    monkeypatch.setattr(sys.modules["pyodide_js"], "loadPackage", there)
+    assert data.iris()[0].shape == (1, 4)
+
+
+def test_in_a_browser_mnist_says_what_to_do(monkeypatch, tmp_path, in_a_browser, little):
+    monkeypatch.setenv("NNLIB_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="press 'Run in the browser', and choose the file there"):
+        data.mnist()
+    (tmp_path / "mnist.npz").write_bytes(little)
+    assert len(data.mnist()[1]) == 7 and in_a_browser == []
 
 
 # ---------------------------------------------------------------- irises and digits

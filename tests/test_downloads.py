@@ -123,7 +123,9 @@ def test_zip_holds_the_website(site, tmp_path):
         archive.extractall(tmp_path)
     folder = tmp_path / file.stem
     files = {path.relative_to(site) for path in site.rglob("*") if path.is_file()}
-    expected = {path for path in files if path.parts[0] not in ("downloads", "lite")}
+    expected = {
+        path for path in files if path.parts[0] not in ("downloads", "lite") or path.parts[:2] == ("lite", "run")
+    }
     assert {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()} == expected
 
 

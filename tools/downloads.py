@@ -18,7 +18,7 @@ from sphinx.errors import ExtensionError
 
 ROOT = Path(__file__).resolve().parent.parent
 WEBSITE = "neural-networks-from-scratch"  # the zip's name, and of the folder in it
-LEFT_OUT = ("downloads", "lite")  # of the zip: itself, and what does not run from a folder
+LEFT_OUT = re.compile(r"downloads/|lite/(?!run/)")  # of the zip: itself, and what does not run from a folder
 ALREADY_SMALL = {".webp", ".png", ".woff", ".woff2"}
 
 
@@ -49,9 +49,9 @@ def write_zip(site, file):
     beside = file.with_suffix(".part")
     with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(site.rglob("*")):
-            inside = path.relative_to(site)
-            if path.is_file() and inside.parts[0] not in LEFT_OUT:
-                entry = zipfile.ZipInfo(f"{WEBSITE}/{inside.as_posix()}", (1980, 1, 1, 0, 0, 0))
+            inside = path.relative_to(site).as_posix()
+            if path.is_file() and not LEFT_OUT.match(inside):
+                entry = zipfile.ZipInfo(f"{WEBSITE}/{inside}", (1980, 1, 1, 0, 0, 0))
                 entry.compress_type = zipfile.ZIP_STORED if path.suffix in ALREADY_SMALL else zipfile.ZIP_DEFLATED
                 archive.writestr(entry, path.read_bytes())
     beside.replace(file)

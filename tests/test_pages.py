@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import publish
@@ -104,6 +105,13 @@ def test_what_is_imported_is_declared():
         for module in imported(code_of_lesson(path)) - known
     }
     assert used <= {*publish.PINNED}
+
+
+def test_what_builds_the_wheel_is_installed_with_the_website():
+    """tools/downloads.py builds it with what is there: a fresh environment has an older setuptools, or none."""
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    declared = re.findall(r"^(\S+)", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(needed) <= set(declared)
 
 
 def imported(code):

@@ -407,6 +407,7 @@ def test_slider_by_keyboard(browser, server, name):
         assert visit.page.locator(".slider input").count()
         for figure in visit.page.locator(".slider").all():
             slider, image = figure.locator("input"), figure.locator("img")
+            image.evaluate("image => { image.loading = 'eager'; return image.decode() }")
             slider.focus()
             first = image.bounding_box()
             for key, place in (("ArrowRight", "2"), ("End", slider.get_attribute("max")), ("Home", "1")):

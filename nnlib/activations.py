@@ -26,7 +26,7 @@ def sigmoid(z):
 
 def tanh(z):
     """``(exp(z) - exp(-z)) / (exp(z) + exp(-z))``, of any shape."""
-    return np.tanh(z)
+    return np.tanh(as_floats(z))
 
 
 def relu(z):
@@ -79,7 +79,7 @@ class Tanh(Layer):
     """The layer ``a = tanh(z)``; its slope is ``1 - a**2``."""
 
     def forward(self, x, training=False):
-        return self._keep(np.tanh(x))
+        return self._keep(tanh(x))
 
     def backward(self, d_out, needs_input=True):
         (a,) = self._recall()
@@ -98,7 +98,10 @@ class ReLU(Layer):
 
 
 class LeakyReLU(Layer):
-    """The layer ``a = z`` where z > 0, else ``slope * z``; its slope is 1 or ``slope`` (the latter at z = 0)."""
+    """The layer ``a = z`` where z > 0, else ``slope * z``; its slope is 1 or ``slope`` (the latter at z = 0).
+
+    Raises ValueError if ``slope`` is not a finite number.
+    """
 
     def __init__(self, slope=0.01):
         (self.slope,) = check_number(slope=slope)

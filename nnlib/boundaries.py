@@ -43,7 +43,7 @@ def boundaries(panels, X=None, y=None, *, columns=3, probability=False):
     """Draw several boundaries as small multiples; returns the axes.
 
     ``panels`` is a dict from a title to a predictor, as ``boundary`` takes it, all on the same X and y, or to
-    ``(predictor, X, y)`` where each has data of its own.
+    ``(predictor, X, y)`` where each has data of its own. Raises ValueError if it is empty, and what ``boundary`` raises.
     """
     require(panels, "panels is empty; it must be a dict from titles to predictors")
     check_whole(columns=columns)
@@ -69,6 +69,8 @@ def boundary_through_training(snapshots, X, y, *, columns=4, probability=False):
 
     The website shows one cell of the picture at a time, with a slider. So each cell is complete, with its own axes and labels, and
     every cell has the same size.
+
+    Raises ValueError if there are no snapshots or two are one and the same network, and what ``boundary`` raises.
     """
     X, y = _check_data(X, y)
     check_whole(columns=columns)

@@ -21,8 +21,8 @@ def gradient_check(network, loss, X, y, *, training=False, l2=0, step=1e-5):
     The network is left as it was: all runs are on deep copies, so that dropout draws the same mask each time. The cost is two
     forward passes for each number, so use a small network and few examples.
 
-    Raises ValueError for a network that is not float64, where rounding would hide the difference, and for a gradient of another
-    shape than what it belongs to.
+    Raises ValueError for a network that is not float64, where rounding would hide the difference, for a gradient of another
+    shape than what it belongs to, if ``step`` is not positive or ``l2`` is negative.
     """
     require(network.dtype == np.float64, f"network computes in {network.dtype}; a gradient check needs float64")
     check_number(step=step, above=0)
@@ -65,12 +65,12 @@ class GradientReport(list):
 
 
 def gradient_report(network, lr=1.0):
-    """How large the gradients are that the last ``backward`` left, for each weight from the first layer to the last.
+    """How large the gradients are that the last ``backward`` left (before the first, all are 0), for each weight from the first layer to the last.
 
     Each row holds ``name`` and ``layer``; ``mean`` and ``max`` of the gradient's absolute values, and its ``spread`` (standard
     deviation); ``ratio``, the size of a plain step over the size of the weights, ``lr * ||grad|| / ||W||``: about 1e-3 is usual
     where training goes well; and a ``remark``: "vanishing" or "exploding" if the mean is a thousand times smaller or
-    larger than the last weight's, and "not finite".
+    larger than the last weight's, and "not finite". Raises ValueError if ``lr`` is not positive or no layer has weights.
     """
     check_number(lr=lr, above=0)
     weights = [(i, layer) for i, layer in enumerate(network.layers) if "W" in layer.params]

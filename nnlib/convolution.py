@@ -13,15 +13,15 @@ class Conv2D(Layer):
     """A convolution: each output pixel is a weighted sum over a window of the input, with the same weights everywhere.
 
     ``out[n, o, i, j] = b[o] + sum over c, u, v of W[o, c, u, v] * x[n, c, i*stride + u, j*stride + v]``, where x has ``padding``
-    rows and columns of zeros around it. (The kernel is not flipped: strictly, this is a cross-correlation, as in every
-    framework.) Shapes: x (N, c_in, H, W), W (c_out, c_in, k, k), b (c_out,), out (N, c_out, H', W') with
+    rows and columns of zeros around it. (The kernel is not flipped: strictly, this is a cross-correlation, as in the usual
+    frameworks.) Shapes: x (N, c_in, H, W), W (c_out, c_in, k, k), b (c_out,), out (N, c_out, H', W') with
     ``H' = (H + 2*padding - k) // stride + 1``, and W' likewise.
 
     All windows are laid out as columns of one matrix ("im2col": N·H'·W' columns of c_in·k·k numbers), and the whole layer is
     then one matrix product, forward and backward. Fan-in and fan-out, for ``init``, are c_in·k·k and c_out·k·k.
 
-    Raises ValueError if a size is not a positive whole number, or if ``x`` has other channels or is smaller than the kernel.
-    Source: LeCun and others, 1998; im2col: Chellapilla, Puri and Simard, 2006.
+    Raises ValueError if a size is not a positive whole number, if ``dtype`` is not a type of floats, or if ``x`` has other
+    channels or is smaller than the kernel. Source: LeCun and others, 1998; im2col: Chellapilla, Puri and Simard, 2006.
     """
 
     def __init__(self, c_in, c_out, kernel_size, *, rng, stride=1, padding=0, init=he, dtype=np.float64):
@@ -73,6 +73,7 @@ class MaxPool2D(Layer):
 
     Shapes: x (N, C, H, W), out (N, C, H // k, W // k); rows and columns that are left over are ignored. Backward hands each
     gradient to the pixel that was the largest (the first one, if several were), and 0 to the others.
+    A window with NaN gets no gradient.
 
     Raises ValueError if ``kernel_size`` is not a positive whole number or ``x`` is smaller than a window.
     """

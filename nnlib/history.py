@@ -14,7 +14,10 @@ class History(dict):
     """
 
     def table(self, every=1):
-        """The history as text: a line for every ``every``-th epoch (counted from 1) and the last, without the seconds."""
+        """The history as text: a line for every ``every``-th epoch (counted from 1) and the last, without the seconds.
+
+        Raises ValueError if ``every`` is not a positive whole number.
+        """
         check_whole(every=every)
         names = [name for name in self if name != "seconds"]
         lines = ["epoch  " + "  ".join(f"{name:>10}" for name in names)]
@@ -25,7 +28,7 @@ class History(dict):
 
 
 class Progress(contextlib.AbstractContextManager):
-    """How ``fit`` shows where it is: a bar, a line every few epochs, or nothing."""
+    """How ``fit`` shows where it is: a bar, a line every few epochs, or nothing. ValueError for anything else."""
 
     def __init__(self, progress, epochs):
         self.bar, self.every = None, None

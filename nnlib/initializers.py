@@ -15,13 +15,13 @@ def zeros(rng, shape, fan_in, fan_out):
 
 
 def constant(c):
-    """An initializer that sets every weight to ``c``: all units of a layer then stay alike."""
+    """An initializer that sets every weight to ``c``: all units of a layer then stay alike. ValueError: no finite number."""
     check_number(c=c)
     return lambda rng, shape, fan_in, fan_out: np.full(shape, float(c))
 
 
 def normal(std):
-    """An initializer that draws from a normal distribution with mean 0 and standard deviation ``std``."""
+    """An initializer that draws from a normal distribution with mean 0 and standard deviation ``std``. ValueError: not above 0."""
     check_number(std=std, above=0)
     return lambda rng, shape, fan_in, fan_out: std * rng.standard_normal(shape)
 

@@ -1,10 +1,10 @@
-"""The layers between the activations: dense, and what keeps training well-behaved."""
+"""The layers between the activations: dense, flatten, and what keeps training well-behaved."""
 
 import math
 
 import numpy as np
 
-from .arguments import check_floats, check_generator, check_number, check_whole
+from .arguments import as_floats, check_floats, check_generator, check_number, check_whole
 from .initializers import he
 from .layer import Layer
 
@@ -72,7 +72,7 @@ class Dropout(Layer):
         self.rng = rng
 
     def forward(self, x, training=False):
-        mask = None
+        x, mask = as_floats(x), None
         if training:
             # Drawn in single precision whatever x is: it costs half, and decides as well.
             mask = (self.rng.random(x.shape, dtype=np.float32) >= self.rate) * x.dtype.type(1 / (1 - self.rate))

@@ -1,7 +1,7 @@
 """Losses, and what is measured beside them.
 
 A loss is an object that is called with ``(outputs, targets)`` and returns ``(value, d_outputs)``: the mean over the
-examples, a Python float, and its gradient with respect to the outputs, of the outputs' shape and type. It takes logits, not
+examples (the squared error's over all numbers), a Python float, and its gradient with respect to the outputs, of the outputs' shape and type. It takes logits, not
 probabilities, because only then can it be exact when the network is very sure. It alone owns the 1/N.
 """
 
@@ -115,6 +115,7 @@ def accuracy(outputs, targets):
     """The share of examples, from 0 to 1, whose predicted label is the target.
 
     Shapes: outputs (N, 1) or (N, C), logits or probabilities of C ≥ 2 classes; targets (N,) or, for one logit, (N, 1).
+    Raises ValueError for other shapes and other labels.
     """
     outputs = np.asarray(outputs)
     needed = "accuracy takes one logit an example, (N, 1), or one a class, (N, C)"

@@ -23,6 +23,8 @@ class Network:
 
     Shapes: X (N, D), the outputs (N, C) for C classes (logits) or for a regression (values), (N, 1) for two classes.
     A network computes in the type of its parameters: ``X`` is cast to it, so hand it batches rather than all of a large set.
+
+    Raises ValueError if ``layers`` is empty, holds something else than layers, or one layer twice.
     """
 
     def __init__(self, layers):
@@ -89,10 +91,15 @@ class Network:
         return "\n".join([*lines, f"{'in all':<46}{total:>10,d}"])
 
     def save(self, path):
-        """Write layers, parameters and state to one ``.npz`` file, which ``Network.load`` reads; an old file is replaced whole."""
+        """Write layers, parameters and state to one ``.npz`` file, which ``Network.load`` reads; an old file is replaced whole.
+
+        Raises ValueError if the name does not end in .npz, FileNotFoundError if there is no such folder.
+        """
         path = Path(path)
         require(path.suffix == ".npz", f"path is {str(path)!r}; its name must end in .npz")
-        plan = json.dumps([[type(layer).__name__, layer.config] for layer in self.layers], default=int)
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"path is {str(path)!r}; there is no folder {path.parent}")
+        plan = json.dumps([[_name_of(type(layer)), layer.config] for layer in self.layers], default=int)
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:  # gone whatever happens, and on the same disk
             whole = Path(folder, path.name)
             np.savez(whole, layers=plan, **{name: array for name, array, _ in self._arrays()})
@@ -100,9 +107,10 @@ class Network:
 
     @classmethod
     def load(cls, path):
-        """The network that ``save`` wrote. Dropout layers, which only training uses, begin anew from seed 0.
+        """The network that ``save`` wrote. Dropout layers, which only training uses, begin anew from seed 0. Layers of your own must be
+        defined as they were when it was saved, in a module of the same name.
 
-        Raises FileNotFoundError, or ValueError if the file does not hold a network of nnlib's layers.
+        Raises FileNotFoundError, or ValueError if the file does not hold a network of layers that are known here.
         """
         rng = np.random.default_rng(0)  # one for all, or two layers of dropout would draw the same masks
         with open(path, "rb") as opened:
@@ -128,8 +136,21 @@ class Network:
                     yield f"{i}.{key}", array, holder
 
 
+def _name_of(kind):
+    """How a file calls a kind of layer: nnlib's by their name, others with their module, as both may be called alike."""
+    return kind.__name__ if kind.__module__.startswith("nnlib.") else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _kinds(kind=Layer):
+    """All kinds of layers there are, in the order in which they were defined, those that derive from one after it."""
+    for derived in kind.__subclasses__():
+        yield derived
+        yield from _kinds(derived)
+
+
 def _make_layer(name, config, rng):
-    kind = next((kind for kind in Layer.__subclasses__() if kind.__name__ == name), None)
+    named = [kind for kind in _kinds() if _name_of(kind) == name]
+    kind = named[-1] if named else None  # a cell that was run again has defined it twice
     require(kind, f"there is no layer {name}")
     return kind(**config, rng=rng) if "rng" in inspect.signature(kind).parameters else kind(**config)
 

@@ -114,7 +114,8 @@ class AdamW(Adam):
     """Adam with weight decay that does not pass through Adam's scaling: ``value -= lr * weight_decay * value``, then Adam's step.
 
     Only weights decay, that is parameters of two axes or more; biases, gamma and beta are left alone. (PyTorch decays all that
-    it is given; there one leaves them out by parameter groups.) Source: Loshchilov and Hutter, 2019.
+    it is given; there one leaves them out by parameter groups.) Raises ValueError for rates out of their range.
+    Source: Loshchilov and Hutter, 2019.
     """
 
     def __init__(self, lr=0.001, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01):

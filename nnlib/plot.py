@@ -1,4 +1,7 @@
-"""The pictures that the chapters draw. Their style is set by ``plot.use_course_style()``; see style.py."""
+"""The pictures that the chapters draw, in the style that ``plot.use_course_style()`` sets; ``plot.COLORS`` are its colours.
+
+A function returns the axes, or the list of them, so that more can be drawn there.
+"""
 
 import numpy as np
 
@@ -6,14 +9,23 @@ from .arguments import check_whole, import_package, require
 from .boundaries import boundaries, boundary, boundary_through_training
 from .style import COLORS, WIDTH, grid, pyplot, use_course_style
 
-__all__ = ["use_course_style", "activations", "history", "boundary", "boundaries", "boundary_through_training"]
-__all__ += ["confusion", "schedules", "gradient_flow", "images", "filters", "masks"]
+__all__ = [
+    "COLORS",
+    "use_course_style",
+    "activations",
+    "history",
+    "boundary",
+    "boundaries",
+    "boundary_through_training",
+]
+__all__ += ["confusion", "schedules", "images", "filters", "masks"]
 
 
 def activations(table, limit=4, columns=3):
     """Draw functions and their derivatives, a panel each, all on the same axes, so that slopes can be compared.
 
     ``table`` is a dict from a name to ``(function, derivative)``, each of which takes an array; drawn from -limit to limit.
+    Raises ValueError if it is empty.
     """
     z = np.linspace(-limit, limit, 801)
     axes = grid(len(table), columns)
@@ -27,8 +39,12 @@ def activations(table, limit=4, columns=3):
 def history(record, quantities=("loss",), labels=("training", "validation")):
     """Draw what ``fit`` recorded: a panel for each quantity, training and (where there is one) validation against the epoch.
 
-    ``labels`` replaces the words "training" and "validation" in the legend, for instance by ("training", "test").
+    ``quantities`` names them, such as ``("loss", "accuracy")``. ``labels`` replaces the words "training" and "validation" in the legend,
+    for instance by ("training", "test"). Raises ValueError for a quantity that was not recorded.
     """
+    quantities = (quantities,) if isinstance(quantities, str) else quantities
+    for name in quantities:
+        require(name in record, f"quantities has {name!r}; the history holds {', '.join(record)}")
     axes = grid(len(quantities), len(quantities), height=3.0)
     for ax, name in zip(axes, quantities):
         epochs = np.arange(1, len(record[name]) + 1)
@@ -44,6 +60,7 @@ def schedules(table, epochs):
     """Draw learning rates against the epoch, a curve each; returns the axes.
 
     ``table`` is a dict from a name to a schedule, ``f(epoch) -> rate``, which is asked for the epochs 0 to ``epochs - 1``.
+    Raises ValueError if ``epochs`` is not a positive whole number.
     """
     check_whole(epochs=epochs)
     _, ax = pyplot().subplots()
@@ -61,6 +78,7 @@ def confusion(targets, predicted, labels=None):
 
     ``targets`` and ``predicted`` are labels (N,). ``labels`` gives names to the classes 0, 1, ...; without it, the values that
     occur are the names. A cell is the darker, the larger its share of the row (on a root scale, so that few mistakes show).
+    Raises ValueError for labels of other shapes, and for classes that ``labels`` does not name.
     """
     targets, predicted = np.asarray(targets), np.asarray(predicted)
     found = f"targets has shape {targets.shape}, predicted {predicted.shape}"
@@ -88,41 +106,18 @@ def confusion(targets, predicted, labels=None):
     return ax
 
 
-def gradient_flow(report):
-    """Draw the gradients that ``gradient_report`` found, from the first layer to the last; returns the two axes.
-
-    Left the mean, the spread and the maximum of each weight's gradient, right the step over the weight, all on scales of powers
-    of ten. What has no place there (0, NaN, infinity) is written at the bottom. Remarks stand under the weight's name.
-    """
-    require(report, "report is empty; it must come from gradient_report(network)")
-    _, axes = pyplot().subplots(1, 2, figsize=(WIDTH, 3.4), width_ratios=[3, 2])
-    names = [row["name"] for row in report]
-    remarked = [f"{row['name']}\n{row['remark']}".rstrip() for row in report]
-    panels = [("gradient (absolute value)", remarked, ("mean", "spread", "max")), ("step / weight", names, ("ratio",))]
-    for ax, (label, words, quantities) in zip(axes, panels):
-        table = np.array([[row[quantity] for row in report] for quantity in quantities])
-        fits = np.isfinite(table) & (table > 0)
-        for i, quantity in enumerate(quantities):
-            drawn = np.where(fits[i], table[i], np.nan)  # a gap where there is nothing to draw
-            (line,) = ax.plot(drawn, marker="o^s"[i], markersize=5, linewidth=1.2, label=quantity)
-            for place in np.flatnonzero(~fits[i]):
-                where = {"transform": ax.get_xaxis_transform(), "ha": "center", "color": line.get_color()}
-                ax.text(place, 0.02 + 0.07 * i, f"{table[i, place]:g}", **where)
-        powers = np.log10(table[fits]) if fits.any() else np.zeros(1)
-        low, high = np.floor(powers.min()), np.ceil(powers.max())  # whole powers of ten, with room for the markers
-        ax.set(yscale="log", ylim=(0.8 * 10**low, 1.25 * 10 ** max(high, low + 1)), xlim=(-0.5, len(report) - 0.5))
-        ax.yaxis.set_minor_formatter("")
-        ax.set_xticks(range(len(report)), words, rotation=90 if len(report) > 6 else 0, fontsize=8)
-        ax.set(xlabel="weight, first layer on the left", ylabel=label)
-    axes[0].legend()
-    return axes
-
-
 def images(rows, shape, titles=None, columns=10, limits=(0, 1), cmap="gray_r"):
-    """Draw rows of numbers as pictures of ``shape`` (height, width), in a grid, with a title each if given.
+    """Draw each of ``rows`` (N, height * width) as a picture of ``shape`` (height, width), in a grid, with a title if given.
 
-    ``limits`` are the numbers that the two ends of the colours stand for, the same in every picture.
+    ``limits`` are the numbers that the two ends of the colours stand for, the same in every picture. Raises ValueError for rows
+    that do not fit ``shape``, and for another number of titles.
     """
+    check_whole(columns=columns)
+    rows, pixels = np.asarray(rows), shape[0] * shape[1]
+    require(len(rows) > 0, "rows is empty; it must hold at least one picture")
+    require(rows[0].size == pixels, f"rows has {rows[0].size} numbers in a row; a picture of {shape} takes {pixels}")
+    fits = titles is None or len(titles) == len(rows)
+    require(fits, f"titles has another length than rows, which holds {len(rows)}; it must have one for each")
     height = WIDTH / columns * shape[0] / shape[1] + (0.05 if titles is None else 0.25)
     axes = grid(len(rows), columns, height=height)
     for i, ax in enumerate(axes):
@@ -136,13 +131,18 @@ def filters(W, shape, columns=8):
     """Draw each column of a weight matrix W (n_in, n_out) as a picture of ``shape``: orange below zero, white at it, purple above.
 
     The colours span the middle 99 % of the weights; the few beyond are drawn as the ends.
+    Raises ValueError if n_in is not height * width.
     """
+    W = np.asarray(W)
     limit = np.quantile(np.abs(W), 0.99)
     return images(W.T, shape, columns=columns, limits=(-limit, limit), cmap="PuOr")
 
 
 def masks(mask, shape, columns=8):
-    """Draw each row of dropout masks (N, H) as a picture of ``shape``: blue where a unit is kept, white where it is dropped."""
+    """Draw each row of dropout masks (N, H) as a picture of ``shape``: blue where a unit is kept, white where it is dropped.
+
+    Raises ValueError if H is not height * width.
+    """
     mask = np.atleast_2d(mask)
     units, pixels = mask.shape[1], shape[0] * shape[1]
     require(units == pixels, f"mask has {units} units in a row; a picture of {shape} takes {pixels}")

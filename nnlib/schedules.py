@@ -1,6 +1,7 @@
 """Learning-rate schedules: each is made once, and is then a function ``f(epoch) -> lr``, with epochs from 0.
 
-``fit`` sets the optimizer's rate from it before each epoch.
+``fit`` sets the optimizer's rate from it before each epoch. An argument out of its range is a ValueError: rates and factors
+are above 0 (``lr_min`` at least 0), numbers of epochs are whole and at least 1.
 """
 
 import math
@@ -15,7 +16,7 @@ def constant_rate(lr):
 
 
 def step_decay(lr, factor=0.5, every=10):
-    """``lr * factor ** (epoch // every)``: cut by ``factor`` every ``every`` epochs."""
+    """``lr * factor ** (epoch // every)``: cut by ``factor`` every ``every`` epochs (a factor above 1 makes it grow)."""
     check_number(lr=lr, factor=factor, above=0)
     check_whole(every=every)
     return lambda epoch: lr * factor ** (epoch // every)
@@ -28,7 +29,7 @@ def exponential_decay(lr, factor=0.95):
 
 
 def cosine_decay(lr, epochs, lr_min=0.0):
-    """``lr_min + (lr - lr_min)/2 * (1 + cos(pi * epoch / epochs))``: half a cosine from ``lr`` down to ``lr_min``.
+    """``lr_min + (lr - lr_min)/2 * (1 + cos(pi * epoch / epochs))``: half a cosine from ``lr`` down to ``lr_min`` (or up, if that is larger).
 
     After ``epochs`` it stays at ``lr_min``. Source: Loshchilov and Hutter, 2017 (without their restarts).
     """

@@ -9,7 +9,7 @@ import sys
 
 from .arguments import check_whole, import_package
 
-# Seven colours that people with any colour vision can tell apart (Okabe and Ito, 2008), darkest first.
+# Seven colours that people with any colour vision can tell apart (Okabe and Ito, 2008): the first four from dark to light.
 COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 DASHES = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)), (0, (3, 1)), (0, (8, 2)), (0, (2, 2))]
 WIDTH = 7.5  # inches: the width of the text on the website
@@ -43,7 +43,7 @@ def use_course_style():
 
 def grid(panels, columns, height=1.9, dpi=None):
     """A figure of small multiples: the axes of ``panels`` panels in rows of ``columns``, those left over removed."""
-    check_whole(columns=columns)
+    check_whole(panels=panels, columns=columns)
     rows = math.ceil(panels / columns)
     _, axes = pyplot().subplots(rows, columns, figsize=(WIDTH, height * rows), dpi=dpi, squeeze=False)
     for ax in axes.flat[panels:]:

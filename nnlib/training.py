@@ -93,12 +93,14 @@ def fit(
       validation can be compared.
     - ``early_stopping``: an ``EarlyStopping``; it needs ``validation``.
     - ``metrics``: a dict from a name to ``f(outputs, targets)``, such as ``{"accuracy": accuracy}``.
-    - ``callback(epoch, network, history)`` runs after each epoch.
+    - ``callback(epoch, network, history)`` runs after each epoch. If you may interrupt the training, keep the history that it gets.
     - ``progress=None`` shows a bar with the loss, ``False`` nothing, a number k prints a line every k epochs.
 
     Raises ValueError for data, sizes and labels that do not fit. If the loss stops being finite, training ends with a
-    RuntimeWarning that names the epoch, and the history up to there comes back.
+    RuntimeWarning that names the epoch, and the history up to there comes back. Until then NumPy's own warnings are off, also in
+    your metrics and callback.
     """
+    check_object("network", network, "forward", "it must be a network, such as mlp([2, 8, 1], rng=rng)")
     check_object("loss", loss, "__call__", "it must be something like SoftmaxCrossEntropy()")
     X, y = _check_data(network, loss, X, y)
     if validation is not None:
@@ -118,6 +120,8 @@ def fit(
         needed = "early_stopping watches the loss on it, so pass validation=(X, y)"
         require(validation is not None, f"validation is missing; {needed}")
         early_stopping.begin()
+    if callback is not None:
+        check_object("callback", callback, "__call__", "it must be a function of (epoch, network, history)")
     metrics = metrics or {}
     _check_metrics(metrics)
     measured = {"loss": lambda outputs, targets: loss(outputs, targets)[0], **metrics}
@@ -175,7 +179,8 @@ def _train_epoch(network, loss, data, n, optimizer, l2, metrics):
 def _check_metrics(metrics):
     needed = "it must be a dict from names to functions, such as {'accuracy': accuracy}"
     require(isinstance(metrics, dict), f"metrics is {metrics!r}; {needed}")
-    for name in metrics:
+    for name, metric in metrics.items():
+        check_object(f"metrics[{name!r}]", metric, "__call__", "it must be a function of (outputs, targets)")
         free = name not in ("loss", "lr", "seconds") and not str(name).startswith("validation_")
         require(free, f"metrics has the name {name!r}, under which the history holds something else; choose another")
 

@@ -14,6 +14,7 @@ import assignments
 import nbformat
 import publish
 import pytest
+import rehearsal
 
 pytestmark = [
     pytest.mark.skipif(
@@ -329,16 +330,7 @@ def test_a_crash_gets_no_marks_and_is_reported(name, courses):
 @pytest.mark.parametrize("name", SOURCES)
 def test_nan_gets_none(name, courses):
     """Answers of the right shape, in which every number is NaN."""
-
-    def spoil(region):
-        return ["    def answer():", *(f"    {line}" for line in region), "    def spoilt(value):"] + [
-            "        if isinstance(value, tuple):",
-            "            return tuple(map(spoilt, value))",
-            "        return np.asarray(value) * np.nan",
-            "    return spoilt(answer())",
-        ]
-
-    points = try_one(courses(name), name, "nan", with_solutions(source(name), spoil))
+    points = try_one(courses(name), name, "nan", with_solutions(source(name), rehearsal.spoilt))
     assert sum(points[cell] for cell in possible(source(name))) == 0
 
 

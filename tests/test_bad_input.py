@@ -287,6 +287,22 @@ TABLE = {
         if seed is not None
     },
     **{f"fit, progress {n!r}": (train(progress=n), f"progress is {n!r}; it must be") for n in (0, -1, 2.5, "yes")},
+    "fit, the metric a number": (
+        train(metrics={"a": 3}),
+        "metrics['a'] is 3; it must be a function of (outputs, targets)",
+    ),
+    "fit, the callback a number": (
+        train(callback=3),
+        "callback is 3; it must be a function of (epoch, network, history)",
+    ),
+    "fit, no network": (
+        lambda: fit(None, SOFTMAX(), X, Y, optimizer=SGD(0.1), epochs=1),
+        "network is None; it must be a network, such as mlp([2, 8, 1], rng=rng)",
+    ),
+    "fit, the class of networks": (
+        lambda: fit(nnlib.Network, SOFTMAX(), X, Y, optimizer=SGD(0.1), epochs=1),
+        "network is <class 'nnlib.network.Network'>; it must be a network",
+    ),
     "fit, metrics in a list": (train(metrics=[accuracy]), "metrics is [", "it must be a dict from names to functions"),
     "fit, metrics a function": (
         train(metrics=accuracy),
@@ -729,6 +745,8 @@ def test_good_input_passes(call):
         "fit, batch_size 0",
         "fit, rng 0",
         "fit, metrics a function",
+        "fit, the metric a number",
+        "fit, the callback a number",
         "fit, the schedule a rate",
         "fit, early stopping a patience",
         "fit, l2 -0.1",

@@ -193,3 +193,15 @@ def test_only_a_full_run_replaces_the_stored_result(arguments):
     assert done.returncode == 2
     assert "one full measurement" in done.stderr
     assert benchmark.RESULTS.read_bytes() == before
+
+
+def test_what_would_be_in_vain_is_said_before_anything_is_measured(tmp_path):
+    command = [sys.executable, str(SCRIPT), "--quick", "--write", str(tmp_path / "nowhere" / "result.json")]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert done.returncode == 2 and f"there is no folder {tmp_path / 'nowhere'}" in done.stderr
+
+
+def test_without_pytorch_it_says_so():
+    code = f"import runpy, sys; sys.modules['torch'] = None; sys.argv = ['benchmark.py']; runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    assert done.returncode == 2 and "this needs PyTorch: pip install torch" in done.stderr

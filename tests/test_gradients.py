@@ -6,8 +6,7 @@ from itertools import count
 
 import numpy as np
 import pytest
-from test_layers import LAYERS, every_layer, in_both_modes, one_or_six
-from test_losses import LOSSES, every_loss
+from cases import LAYERS, LOSSES, every_layer, every_loss, in_both_modes, numerical, one_or_six
 
 from nnlib import (
     BatchNorm,
@@ -30,19 +29,6 @@ from nnlib import (
 from nnlib.network import ACTIVATIONS
 
 TOLERANCE = 1e-6
-
-
-def numerical(f, array, step=1e-5):
-    """The gradient of the number f() with respect to an array that f reads, by central differences."""
-    gradient = np.zeros_like(array)
-    for index in np.ndindex(array.shape):
-        value = array[index]
-        array[index] = value + step
-        above = f()
-        array[index] = value - step
-        gradient[index] = (above - f()) / (2 * step)
-        array[index] = value
-    return gradient
 
 
 def assert_close(gradient, expected, zero=False):

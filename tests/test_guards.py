@@ -9,8 +9,10 @@ import io
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ElementTree
 
 import nbformat
@@ -324,6 +326,11 @@ def remove_alt_of_image(course):
     republish(course)
 
 
+def show_missing_picture(course):
+    edit(course, r"(^## [^\n]+\n)", r"\1\n![A curve](../lessons/images/x.svg)\n")
+    republish(course)
+
+
 def link_to_missing_chapter(course):
     edit(course, r"(^## [^\n]+\n)", r"\1\nSee [there](99_nowhere.ipynb).\n")
     republish(course)
@@ -362,12 +369,13 @@ PAGE_DAMAGES = {  # and what the check must say
     edit_prose: [f"{PAGE}: cell .*: differs from {LESSON}"],
     edit_code: [f"{PAGE}: cell .*: differs from", f"{PAGE}: its outputs were stored with other code"],
     edit_tags: [f"{PAGE}: cell .*: its tags or other options differ from those in {LESSON}"],
-    edit_nnlib: [f"{PAGE}: its outputs were stored with other code, nnlib or versions"],
+    edit_nnlib: [f"{PAGE}: its outputs were stored with other code, files, nnlib or versions"],
     remove_lesson: [f"{PAGE}: there is no lesson {LESSON}"],
     remove_notebook: [f"{LESSON}: is not published"],
     remove_alt: [f"{PAGE}: cell .*: its figure has no alternative text"],
     use_file_name_as_alt: [f"{PAGE}: cell .*: the alternative text of its figure is a file name"],
     remove_alt_of_image: [f"{PAGE}: cell .*: the picture ../lessons/images/x.svg has no alternative text"],
+    show_missing_picture: [f"{PAGE}: cell .*: shows ../lessons/images/x.svg, which is not there"],
     link_to_missing_chapter: [f"{PAGE}: cell .*: links to 99_nowhere.ipynb, which is not in book/"],
     edit_assignment: [f"{STUDENTS}: was not made of {ASSIGNMENT} as it is now, or was changed by hand"],
     edit_students_version: [f"{STUDENTS}: was not made of {ASSIGNMENT} as it is now, or was changed by hand"],
@@ -403,6 +411,21 @@ def write_lesson(course, name, code, options=""):
     )
 
 
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def is_running(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 class TestPublishing:
     def test_again_changes_no_byte(self, copy):
         before = (copy / PAGE).read_bytes()
@@ -421,6 +444,64 @@ class TestPublishing:
         assert [cell.outputs for cell in read(copy).cells if cell.cell_type == "code"] == [
             cell.outputs for cell in before.cells if cell.cell_type == "code"
         ]
+
+    @pytest.mark.parametrize(
+        "file, code",
+        [
+            ("lessons/results/benchmark.json", "print(len(open('../lessons/results/benchmark.json').read()))"),
+            ("tests/wrong_versions.py", "import sys\nsys.path.append('../tests')\nimport wrong_versions"),
+        ],
+    )
+    def test_a_file_that_a_chapter_reads(self, copy, file, code):
+        write_lesson(copy, "90_reads", code)
+        assert run(copy, "tools/publish.py", "90")[0] == 0
+        edit_code(copy)  # of another page
+        status, output = run(copy, "tools/publish.py", "--check", "90")
+        assert (status, output) == (0, "book/90_reads.ipynb: as publishing leaves it\n")
+        edit(copy, r"\Z", "\n", page=file)
+        status, output = run(copy, "tools/publish.py", "--check", "90")
+        assert status == 1
+        must_say(output, "book/90_reads.ipynb: its outputs were stored with other code, files", "1 complaints")
+        must_say(run(copy, "tools/publish.py", "90")[1], "book/90_reads.ipynb: executed")
+
+    def test_check_executes_nothing(self, copy):
+        status, output = run(copy, "tools/publish.py", "--check", "--all")
+        assert status == 2
+        must_say(output, "leave out --all")
+
+    def test_a_lesson_that_is_no_text(self, copy):
+        write_lesson(copy, "90_bytes", "print(1)")
+        write_lesson(copy, "91_good", "print(1)")
+        with open(copy / "lessons" / "90_bytes.md", "ab") as file:
+            file.write(b"\xff\n")
+        status, output = run(copy, "tools/publish.py", "90", "91")
+        assert status == 1
+        must_say(output, r"lessons/90_bytes.md: NOT PUBLISHED\n.*utf-8", "book/91_good.ipynb: executed")
+        (copy / "book" / "90_bytes.ipynb").write_bytes((copy / "book" / "91_good.ipynb").read_bytes())
+        status, output = run(copy, "tools/publish.py", "--check")
+        assert status == 1
+        must_say(output, "lessons/90_bytes.md: .*utf-8")
+        assert "Traceback" not in output
+
+    @pytest.mark.skipif(os.name != "posix", reason="sends a signal to a group of processes")
+    def test_interrupted(self, copy):
+        started = copy / "started.txt"
+        write_lesson(
+            copy,
+            "90_slow",
+            f"import os, time\nopen({str(started)!r}, 'w').write(str(os.getpid()))\ntime.sleep(100)",
+        )
+        process = subprocess.Popen(
+            [sys.executable, "tools/publish.py", "90"],
+            cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+        wait_until(lambda: started.exists() and started.read_text())
+        os.killpg(process.pid, signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+        assert process.returncode == 1
+        assert output == "interrupted; each page is as it was, or new and whole\n"
+        assert not list(copy.glob("book/90*")) and not list(copy.glob("book/.*"))
+        wait_until(lambda: not is_running(int(started.read_text())))
 
     def test_refuses_to_store(self, copy):
         refused = {

@@ -2,11 +2,13 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import publish
 import pytest
 
 import nnlib
@@ -145,6 +147,34 @@ def test_every_public_name_of_the_contract_is_there():
 @pytest.mark.parametrize("name", [name for name, value in vars(nnlib).items() if callable(value)])
 def test_every_public_name_has_a_docstring(name):
     assert len(getattr(nnlib, name).__doc__) > 30
+
+
+def test_every_docstring_names_the_errors():
+    """What looks at its arguments says that it may raise a ValueError: itself, or its class or module."""
+    found = []
+    for path in FOLDER.glob("*.py"):
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        inside = [(module, node) for node in module.body]
+        inside += [(node, part) for node in module.body if isinstance(node, ast.ClassDef) for part in node.body]
+        for outside, node in inside:
+            if isinstance(node, ast.FunctionDef) and (node.name == "__init__" or not node.name.startswith("_")):
+                calls = {ast.unparse(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
+                looks = any(name == "require" or name.startswith("check_") for name in calls)
+                says = "ValueError" in (ast.get_docstring(node) or "") + (ast.get_docstring(outside) or "")
+                if looks and not says and path.stem not in ("arguments", "style"):
+                    found.append(f"{path.name}: {node.name}")
+    assert found == []
+
+
+def test_it_stays_small():
+    """Lines without docstrings, comments and empty lines."""
+    assert sum(len(code.splitlines()) for code in publish.nnlib_code().values()) < 1200
+
+
+def test_the_reference_has_every_file():
+    text = (publish.LESSONS / "reference.md").read_text(encoding="utf-8")
+    named = re.findall(r"automodule:: nnlib\.(\w+)", text)
+    assert sorted(named) == sorted({*ORDER} - {"arguments", "style", "boundaries", "__init__"})
 
 
 def test_nothing_uses_the_global_random_numbers():

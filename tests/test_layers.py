@@ -5,74 +5,12 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 import pytest
+from cases import DTYPES, LAYERS, every_dtype, every_layer, in_both_modes, one_or_six
 
 import nnlib
-from nnlib import BatchNorm, Conv2D, Dense, Dropout, Flatten, Layer, LeakyReLU, MaxPool2D
+from nnlib import BatchNorm, Conv2D, Dense, Dropout, Flatten, Layer, LeakyReLU
 from nnlib import activations as activations_module
 from nnlib import initializers as initializers_module
-
-DTYPES = [np.float32, np.float64]
-
-
-# ---------------------------------------------------------------- one case for each layer
-
-
-def away_from_zero(rng, shape):
-    """Numbers of both signs that are at least 0.1 from zero, where ReLU and its relatives have a kink."""
-    return rng.choice([-1, 1], shape) * rng.uniform(0.1, 3, shape)
-
-
-def dense(rng, n, dtype):
-    layer = Dense(5, 3, rng=rng, dtype=dtype)
-    layer.params["b"][:] = rng.normal(size=3)
-    return layer, rng.normal(size=(n, 5)).astype(dtype)
-
-
-def activation(make):
-    return lambda rng, n, dtype: (make(), away_from_zero(rng, (n, 7)).astype(dtype))
-
-
-def batch_norm(rng, n, dtype):
-    layer = BatchNorm(4, dtype=dtype)
-    layer.params = {"gamma": away_from_zero(rng, 4).astype(dtype), "beta": rng.normal(size=4).astype(dtype)}
-    layer.state = {
-        "running_mean": rng.normal(size=4).astype(dtype),
-        "running_var": rng.uniform(0.5, 2, 4).astype(dtype),
-    }
-    return layer, rng.normal(2, 3, (n, 4)).astype(dtype)
-
-
-def conv(rng, n, dtype):
-    layer = Conv2D(2, 3, 3, rng=rng, stride=2, padding=1, dtype=dtype)
-    layer.params["b"][:] = rng.normal(size=3)
-    return layer, rng.normal(size=(n, 2, 5, 4)).astype(dtype)
-
-
-def max_pool(rng, n, dtype):
-    """Images without ties, and none nearer than central differences look; a row and a column are left over."""
-    return MaxPool2D(2), 0.1 * rng.permutation(n * 2 * 5 * 7).reshape(n, 2, 5, 7).astype(dtype)
-
-
-# A function of (rng, n, dtype) for each layer of nnlib that gives one, with random parameters, and an input of n examples.
-# Shapes should not be square, so that a missing transpose shows. Every test of layers, and of their gradients, runs on all of them.
-LAYERS = {
-    Dense: dense,
-    nnlib.Sigmoid: activation(nnlib.Sigmoid),
-    nnlib.Tanh: activation(nnlib.Tanh),
-    nnlib.ReLU: activation(nnlib.ReLU),
-    nnlib.LeakyReLU: activation(lambda: LeakyReLU(0.3)),
-    nnlib.GELU: activation(nnlib.GELU),
-    nnlib.SiLU: activation(nnlib.SiLU),
-    Flatten: lambda rng, n, dtype: (Flatten(), rng.normal(size=(n, 2, 3, 4)).astype(dtype)),
-    Dropout: lambda rng, n, dtype: (Dropout(0.4, rng), rng.normal(size=(n, 7)).astype(dtype)),
-    BatchNorm: batch_norm,
-    Conv2D: conv,
-    MaxPool2D: max_pool,
-}
-every_layer = pytest.mark.parametrize("kind", LAYERS)
-in_both_modes = pytest.mark.parametrize("training", [False, True])
-every_dtype = pytest.mark.parametrize("dtype", DTYPES)
-one_or_six = pytest.mark.parametrize("n", [1, 6])
 
 
 def eps(dtype):
@@ -727,3 +665,18 @@ def test_constant_and_zeros_fill_the_shape_with_floats():
     for init, value in ((nnlib.constant(0.25), 0.25), (nnlib.constant(3), 3), (nnlib.constant(0), 0), (nnlib.zeros, 0)):
         W = init(np.random.default_rng(0), (3, 2), 3, 2)
         assert W.shape == (3, 2) and W.dtype == np.float64 and (W == value).all()
+
+
+@every_layer
+def test_whole_numbers_are_taken_as_floats(kind):
+    """What a layer makes of pixels or of a list of labels is what it makes of the same numbers as floats."""
+    whole = None
+    for dtype in (np.int64, np.float64):
+        layer, x = LAYERS[kind](np.random.default_rng(0), 6, np.float64)
+        out = layer.forward(np.round(4 * x).astype(dtype), training=True)
+        assert whole is None or np.allclose(out, whole)
+        whole = out
+
+
+def test_tanh_of_bools_is_a_float64():
+    assert nnlib.tanh([True, False]).dtype == nnlib.Tanh().forward(np.array([True])).dtype == np.float64

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from cases import LOSSES, every_dtype, every_loss, one_or_six
 
 import nnlib
 from nnlib import (
@@ -21,16 +22,6 @@ from nnlib import (
     accuracy,
     l2,
 )
-
-# A function of (rng, n) for each loss of nnlib that gives outputs and targets of n examples.
-LOSSES = {
-    BinaryCrossEntropy: lambda rng, n: (rng.normal(0, 2, (n, 1)), rng.integers(0, 2, n)),
-    SoftmaxCrossEntropy: lambda rng, n: (rng.normal(0, 2, (n, 3)), rng.integers(0, 3, n)),
-    MeanSquaredError: lambda rng, n: (rng.normal(0, 2, (n, 3)), rng.normal(0, 2, (n, 3))),
-}
-every_loss = pytest.mark.parametrize("kind", LOSSES)
-every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-one_or_six = pytest.mark.parametrize("n", [1, 6])
 
 
 def eps(dtype):

@@ -23,7 +23,6 @@ MACHINE = {  # a computer that can run everything
     "vector code": ["X86_V3", "X86_V4"],
     "features": sorted({feature for _, needed in matrix.CORES.values() for feature in needed}),
 }
-USUAL = {key: [MACHINE[key]] for key in ("python", "numpy", "kernels", "threads", "vector code")}
 
 
 def made_up(name, variables, expected=None):
@@ -264,6 +263,13 @@ class TestCommand:
         status, said = run(course, [made_up("one-thread", {})], *words)
         assert status == 2
         assert said.startswith(expected)
+
+    def test_no_chapter_is_left(self, course):
+        """Said before packages are installed for another Python."""
+        setting = made_up("one-thread", {})
+        setting.python = "not there"
+        status, said = run(course, [setting], "91", "--quick")
+        assert (status, said) == (2, "matrix.py: no chapter is left: --quick leaves out those that need MNIST\n")
 
     def test_list(self, course):
         assert run(course, [made_up("one-thread", {})], "--list") == (0, "one-thread       of the tests\n")

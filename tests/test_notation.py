@@ -14,8 +14,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cases import numerical
 from numpy.lib.stride_tricks import sliding_window_view
-from test_gradients import numerical
 
 import nnlib
 

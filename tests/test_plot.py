@@ -149,6 +149,13 @@ def test_history_draws_the_loss_alone_unless_told_and_no_validation_where_there_
     assert [list(line.get_ydata()) for line in ax.lines] == [[1.0, 0.5]] and legend_of(ax) == ["training"]
 
 
+def test_history_takes_one_name_and_says_which_there_are():
+    record = History(loss=[2.0, 1.0], accuracy=[0.5, 0.6])
+    assert [ax.get_ylabel() for ax in plot.history(record, "accuracy")] == ["accuracy"]
+    with pytest.raises(ValueError, match="quantities has 'acc'; the history holds loss, accuracy"):
+        plot.history(record, ["loss", "acc"])
+
+
 def test_history_takes_other_words_for_the_legend():
     (ax,) = plot.history(RECORD, labels=("training", "test"))
     assert legend_of(ax) == ["training", "test"]
@@ -180,6 +187,29 @@ def test_images_draws_each_row_as_a_picture_with_its_title():
 def test_images_need_no_titles_and_take_other_limits():
     axes = plot.images(np.ones((2, 4), np.float32), (2, 2), limits=(-1, 2), cmap="PuOr")
     assert [ax.get_title() for ax in axes] == ["", ""] and axes[0].images[0].get_clim() == (-1, 2)
+
+
+PICTURES = np.zeros((2, 12))
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda: plot.images(PICTURES, (3, 4), titles=["a"]), "titles has another length than rows, which holds 2"),
+        (lambda: plot.images(PICTURES, (3, 4), columns=0), "columns is 0; it must be a whole number of at least 1"),
+        (lambda: plot.images([], (3, 4)), "rows is empty; it must hold at least one picture"),
+        (lambda: plot.images(PICTURES, (3, 5)), "rows has 12 numbers in a row; a picture of (3, 5) takes 15"),
+        (lambda: plot.filters(PICTURES.T, (3, 5)), "rows has 12 numbers in a row; a picture of (3, 5) takes 15"),
+        (lambda: plot.activations({}), "panels is 0; it must be a whole number of at least 1"),
+    ],
+)
+def test_pictures_that_can_not_be_drawn_are_refused(call, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        call()
+
+
+def test_filters_takes_a_list():
+    assert len(plot.filters([[1.0, 2.0], [3.0, 4.0]], (1, 2))) == 2
 
 
 def test_filters_draws_each_column_with_white_at_zero():
@@ -511,35 +541,6 @@ def test_confusion_says_what_is_wrong():
         plot.confusion([0, 1], np.eye(2))
     with pytest.raises(ValueError, match=re.escape("labels names the classes 0 to 1; the classes here are [0, 2]")):
         plot.confusion([0, 2], [0, 2], labels=["a", "b"])
-
-
-# ---------------------------------------------------------------- gradient flow
-
-
-def row(name, mean, remark=""):
-    sizes = {"mean": mean, "max": 3 * mean, "spread": 2 * mean, "ratio": mean / 10}
-    return {"name": name, "layer": "Dense", "remark": remark} | sizes
-
-
-def test_gradient_flow_draws_each_weight_on_scales_of_powers_of_ten():
-    left, right = plot.gradient_flow([row("0.W", 2e-6, "vanishing"), row("2.W", 1e-3), row("4.W", 1e-2)])
-    assert left.get_yscale() == right.get_yscale() == "log"
-    for line, factor in zip(left.lines, (1, 2, 3)):
-        assert np.allclose(line.get_ydata(), factor * np.array([2e-6, 1e-3, 1e-2]))
-    assert legend_of(left) == ["mean", "spread", "max"] and len({line.get_marker() for line in left.lines}) == 3
-    assert np.allclose(right.lines[0].get_ydata(), [2e-7, 1e-4, 1e-3])
-    assert [label.get_text() for label in left.get_xticklabels()] == ["0.W\nvanishing", "2.W", "4.W"]
-    assert (left.get_ylabel(), right.get_ylabel()) == ("gradient (absolute value)", "step / weight")
-    assert left.get_ylim()[0] < 2e-6 and left.get_ylim()[1] > 3e-2 and not left.texts
-
-
-def test_gradient_flow_writes_what_has_no_place_on_the_scale():
-    left, right = plot.gradient_flow([row("0.W", 0.0), row("2.W", np.nan), row("4.W", np.inf), row("6.W", 0.1)])
-    assert sorted(text.get_text() for text in right.texts) == ["0", "inf", "nan"] and len(left.texts) == 9
-    assert np.isnan(left.lines[0].get_ydata()[:3]).all()
-    plot.gradient_flow([row("0.W", 0.0)])  # and nothing else
-    with pytest.raises(ValueError, match="report is empty"):
-        plot.gradient_flow([])
 
 
 # ---------------------------------------------------------------- masks

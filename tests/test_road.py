@@ -91,6 +91,40 @@ def test_images_move_as_they_are_told():
     assert np.array_equal(moved[3, :, :-2], squares[3, :, 2:]) and not moved[3, :, -2:].any()
 
 
+class TestLogbook:
+    recipe = road.START | {"network": "784-4-10", "rate": 0.1, "epochs": 1}
+
+    @pytest.fixture
+    def log(self, tmp_path, monkeypatch):
+        """A logbook in a folder of its own; what it trains, it counts."""
+        trained = []
+        monkeypatch.setattr(road, "DONE", tmp_path / "build" / "road.jsonl")
+        monkeypatch.setattr(road, "train", lambda *arguments: (trained.append(1), None))
+        monkeypatch.setattr(road, "mistakes", lambda *arguments: "1 2")
+        return trained
+
+    def look(self, seed):
+        return road.Logbook().result("tuning", self.recipe, seed, (None,) * 4)
+
+    def test_nothing_is_trained_twice(self, log):
+        first = self.look(0)
+        assert self.look(0) == first and len(log) == 1
+
+    def test_stopped_in_the_middle_of_a_line(self, log):
+        self.look(0), self.look(1)
+        text = road.DONE.read_text(encoding="utf-8")
+        road.DONE.write_text(text[:-9], encoding="utf-8")
+        self.look(0), self.look(1), self.look(1)
+        assert len(log) == 3
+        assert len(road.DONE.read_text(encoding="utf-8").splitlines()) == 2
+
+    def test_other_code_trains_anew(self, log, monkeypatch):
+        self.look(0)
+        monkeypatch.setattr(road, "code_hash", lambda: "other")
+        self.look(0)
+        assert len(log) == 2
+
+
 def test_a_network_has_dropout_only_where_the_recipe_says_so():
     recipe = road.START | {"network": "784-128-64-10"}
     for rate, wanted in ((0, 0), (0.2, 2)):

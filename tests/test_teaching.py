@@ -401,7 +401,7 @@ def test_marks_for_canvas(teacher):
     assert head == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "A1"]
     assert most[0].strip() == "Points Possible" and float(most[5]) == 30
     assert students[0] == ["Example, Ada", "701", "", "Ada Example", "", "30"]
-    assert len(students) == 10
+    assert len(students) == 9 and "Ivo" not in str(students)  # 0 would say that he was marked
 
 
 @with_nbgrader
@@ -464,6 +464,9 @@ def run_marks(monkeypatch, folder, *arguments):
 def test_marks_say_what_is_wrong(teacher, tmp_path, monkeypatch):
     assert "there is no gradebook.db" in run_marks(monkeypatch, tmp_path, "A1", "marks.csv")
     assert not (tmp_path / "gradebook.db").exists()
+    (tmp_path / "gradebook.db").write_bytes(b"id,score\n")
+    assert "gradebook.db is not a gradebook" in run_marks(monkeypatch, tmp_path, "A1", "marks.csv")
+    (tmp_path / "gradebook.db").unlink()
     assert "no assignment 'A9'; it has: A1" in run_marks(monkeypatch, teacher.at, "A9", str(tmp_path / "marks.csv"))
     assert "nowhere" in run_marks(monkeypatch, teacher.at, "A1", str(tmp_path / "nowhere" / "marks.csv"))
     assert not list(tmp_path.iterdir())
@@ -503,6 +506,16 @@ def test_notes_of_marks(tmp_path, monkeypatch, capsys):
     assert "unread: 1 to read\n" in capsys.readouterr().out
     assert run_marks(monkeypatch, tmp_path, "A1", "canvas.csv", "--canvas") == 0
     assert "never" not in (tmp_path / "canvas.csv").read_text(encoding="utf-8")
+
+
+def test_rehearsal_says_what_is_wrong(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["rehearsal.py", "A9"])
+    assert rehearsal.main() == f"rehearsal.py: there is no assignment 'A9'; there are: {', '.join(SOURCES)}"
+    (tmp_path / "downloaded").touch()
+    monkeypatch.setattr(sys, "argv", ["rehearsal.py", "A1"])
+    assert "downloaded" in rehearsal.main()
+    assert not (tmp_path / "students.csv").exists()
 
 
 @with_nbgrader

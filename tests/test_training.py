@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_network import Spy
+from cases import Spy
 
 import nnlib
 from nnlib import (

@@ -2,7 +2,7 @@
 
     python tools/digits.py             prints how many digits agree with this machine's own arithmetic; about a minute
     python tools/digits.py --write     and writes lessons/results/digits.json, which the page "Why your fourth digit may
-                                       differ from mine" reads; after it: python tools/publish.py --all fourth_digit
+                                       differ from mine" reads; after it: python tools/publish.py
 
 The settings are those of tools/matrix.py. What is trained stands below, in `EXPERIMENTS`.
 """

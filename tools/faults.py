@@ -150,12 +150,15 @@ def of_figure(cell):
 
 
 def of_markdown(text, folder=BOOK):
-    """Pictures without alternative text, and links to pages that are not there; `folder` is where the page is."""
+    """Pictures without alternative text, pictures and pages that are not there; `folder` is where the page is."""
     found = []
     for token in MarkdownIt("commonmark").enable("table").parse(text):
         for part in token.children or []:
             if part.type == "image":
-                found += _of_alt(part.content, f"the picture {part.attrs['src']}")
+                source = unquote(part.attrs["src"])
+                found += _of_alt(part.content, f"the picture {source}")
+                if ":" not in source and not (folder / source).exists():
+                    found.append(f"shows {source}, which is not there")
             elif part.type == "link_open":
                 target = unquote(part.attrs["href"].split("#")[0])
                 if target.endswith((".ipynb", ".md")) and ":" not in target and not (folder / target).exists():

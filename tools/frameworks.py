@@ -102,7 +102,7 @@ def main():
     print("\n".join(found) or "the stored results are those of today")
     if arguments.write and found:
         RESULT.write_text(json.dumps(now, indent=1) + "\n", encoding="utf-8", newline="\n")
-        print("stored; now: python tools/publish.py --all 24")
+        print("stored; now: python tools/publish.py")
     return 1 if found and not arguments.write else 0
 
 

@@ -15,12 +15,15 @@ from pathlib import Path
 GRADEBOOK = Path("gradebook.db")
 
 
+FAILED = "the marking failed"
+
+
 class Refused(Exception):
     """Something that the teacher has to put right; the message says what."""
 
 
 def question(name):
-    """The question that a cell of nbgrader belongs to, by its name."""
+    """The question that a cell of nbgrader belongs to, by its name. (As in assignments.py, but this file needs nothing beside it.)"""
     found = re.match(r"q\d+(?=_)", name)
     return found[0] if found else "other"
 
@@ -29,6 +32,8 @@ def table(assignment):
     """The questions, and for each student a dict: its columns are those of the CSV file."""
     from nbgrader.api import Gradebook, MissingEntry
 
+    if GRADEBOOK.read_bytes()[:6] != b"SQLite":
+        raise Refused(f"{GRADEBOOK} is not a gradebook")
     with Gradebook(f"sqlite:///{GRADEBOOK.resolve()}") as gradebook:
         try:
             cells = [
@@ -58,7 +63,7 @@ def of_submission(submission):
     if any(
         grade.cell.cell_type == "code" and grade.auto_score is None and grade.manual_score is None for grade in grades
     ):
-        return {"score": "0", "note": "the marking failed"}
+        return {"score": "0", "note": FAILED}
     points, penalty = {}, submission.late_submission_penalty or 0
     for grade in grades:
         points[question(grade.name)] = points.get(question(grade.name), 0) + grade.score
@@ -80,7 +85,7 @@ def write(path, columns, rows):
 
 
 def write_for_canvas(path, assignment, rows):
-    """Canvas finds a student by the first of these that it knows: ID, login, name. Nothing is said of who has no marks."""
+    """Canvas finds a student by the first of these that it knows: ID, login, name. Nothing is said of who has no marks, or could not be marked."""
     columns = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", assignment]
     most = [{"Student": "    Points Possible", assignment: row["of"]} for row in rows[:1]]
     marked = [
@@ -91,7 +96,7 @@ def write_for_canvas(path, assignment, rows):
             assignment: row["score"],
         }
         for row in rows
-        if "score" in row
+        if "score" in row and row["note"] != FAILED
     ]
     write(path, columns, most + marked)
 

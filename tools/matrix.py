@@ -347,6 +347,8 @@ def processor():
 
 def run_matrix(arguments):
     pages = select(arguments.chapters, arguments.quick)
+    if not pages:
+        raise Failed("no chapter is left: --quick leaves out those that need MNIST")
     machine = probe(sys.executable, {})
     settings = all_settings(machine)
     unknown = set(arguments.settings) - {setting.name for setting in settings}

@@ -1,10 +1,12 @@
 """Make book/ from lessons/: chapters become executed notebooks, pages without code are copied.
 
-    python tools/publish.py                every page; a chapter is executed when code, nnlib or constraints changed
+    python tools/publish.py                every page; a chapter is executed when what its outputs come from has changed
     python tools/publish.py 22 how_to_run  these pages
     python tools/publish.py --all          every page; every chapter is executed
     python tools/publish.py --check        change nothing, and say what is not as publishing would leave it
+    python tools/publish.py --check 22     the same of these pages
 
+Outputs come from a chapter's code, the files of the course that it reads, nnlib's code, and the versions in constraints.txt.
 An assignment (lessons/assignments/) becomes what nbgrader releases to students: not executed, without its solutions.
 
 The lesson always wins: what was changed in book/ is overwritten. Run again on unchanged lessons, it changes no byte.
@@ -20,8 +22,10 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import tokenize
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import assignments
@@ -42,11 +46,15 @@ ROOT = Path(__file__).resolve().parent.parent
 LESSONS = ROOT / "lessons"
 BOOK = ROOT / "book"
 
-PINNED = ("numpy", "matplotlib", "scikit-learn")  # the packages that decide what a chapter's outputs are
+PINNED = ("numpy", "scipy", "matplotlib", "scikit-learn")  # the packages that decide what a chapter's outputs are
 CELL_OPTIONS = ("tags", "mystnb", "jupyter", "nbgrader")
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 LANGUAGE = {"name": "python", "file_extension": ".py", "mimetype": "text/x-python", "pygments_lexer": "ipython3"}
-CELL_TIMEOUT = 300  # seconds; a busy machine may take five times as long as an idle one
+AT_A_TIME = 2  # chapters, each on one thread
+NBGRADER = threading.Lock()  # it is not made for two at a time
+CELL_TIMEOUT = (
+    300  # seconds, as --nbval-cell-timeout in pyproject.toml; a busy machine may take five times as long as an idle one
+)
 
 
 class Refused(Exception):
@@ -72,7 +80,8 @@ def select(words):
 
 def is_chapter(lesson):
     """Whether a lesson has code to execute: its header then names a kernel."""
-    header = re.match(r"---\n(.*?\n)---\n", lesson.read_text(encoding="utf-8"), re.DOTALL)
+    text = lesson.read_text(encoding="utf-8", errors="replace")  # where its page is, is known of a damaged lesson, too
+    header = re.match(r"---\n(.*?\n)---\n", text, re.DOTALL)
     return header is not None and "kernelspec" in (yaml.safe_load(header[1]) or {})
 
 
@@ -111,10 +120,23 @@ def notebook_of(lesson):
 
 
 def fingerprint(cells):
-    """A hash of all that a chapter's outputs depend on: its code, nnlib's code and the packages' versions."""
+    """A hash of all that a chapter's outputs depend on: its code, what it reads, nnlib's code and the packages' versions."""
     code = [[cell.source, cell.metadata.get("tags", [])] for cell in cells if cell.cell_type == "code"]
-    nnlib = {path.name: code_of(path) for path in sorted(ROOT.glob("nnlib/*.py"))}
-    return hashlib.sha256(json.dumps([code, nnlib, pins()], sort_keys=True).encode()).hexdigest()
+    read = {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in files_read(cells)}
+    return hashlib.sha256(json.dumps([code, read, nnlib_code(), pins()], sort_keys=True).encode()).hexdigest()
+
+
+def files_read(cells):
+    """The files of the course that a chapter's code reads beside nnlib: results, and the list of wrong versions."""
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    found = re.findall(r"""["']\.\./(lessons/[\w./]+)["']""", code)
+    if re.search(r"^(from|import) wrong_versions\b", code, re.MULTILINE):
+        found.append("tests/wrong_versions.py")
+    return sorted(set(found))
+
+
+def nnlib_code():
+    return {path.name: code_of(path) for path in sorted(ROOT.glob("nnlib/*.py"))}
 
 
 def code_of(path):
@@ -250,7 +272,7 @@ def publish(lesson, always):
     if page.suffix == ".md":
         return "copied" if write(page, lesson.read_bytes()) else "unchanged"
     notebook = notebook_of(lesson)
-    done = "prose refreshed"
+    done, notes = "prose refreshed", []
     stored = read_stored(page)
     if always or not stored or not carry_outputs(notebook, stored):
         start = time.perf_counter()
@@ -261,10 +283,10 @@ def publish(lesson, always):
         if stored:
             keep_figures(notebook, stored)
         done = f"executed in {time.perf_counter() - start:.0f} s"
-        for note in faults.long_numbers(notebook):
-            print(f"{relative(page)}: note: {note}")
-    changed = write(page, as_bytes(notebook))
-    return done if changed else f"{done}, unchanged" if done.startswith("executed") else "unchanged"
+        notes = [f"{relative(page)}: note: {note}" for note in faults.long_numbers(notebook)]
+    if not write(page, as_bytes(notebook)):
+        done = f"{done}, unchanged" if done.startswith("executed") else "unchanged"
+    return "\n".join([done, *notes])
 
 
 def publish_assignment(lesson, page, always):
@@ -284,7 +306,8 @@ def publish_assignment(lesson, page, always):
 
 def student_version(lesson):
     """What nbgrader makes of an assignment, with a fingerprint of the text and of what was made of it."""
-    student = assignments.student_version(notebook_of(lesson), lesson.stem)
+    with NBGRADER:
+        student = assignments.student_version(notebook_of(lesson), lesson.stem)
     student.metadata.fingerprint = assignment_fingerprint(lesson, student)
     return student
 
@@ -342,13 +365,14 @@ def relative(path):
 # ---------------------------------------------------------------- checking
 
 
-def check():
-    """All that is not as publishing would leave it, or would not do on the website: a list of lines."""
-    complaints = [
-        f"{relative(page)}: there is no lesson lessons/{page.relative_to(BOOK).with_suffix('.md').as_posix()}"
-        for page in strays()
-    ]
-    for lesson in select([]):
+# What may be the matter with one page, and leaves the others as they are.
+OF_ONE_PAGE = (Refused, OSError, UnicodeDecodeError)
+
+
+def check(words=()):
+    """What is not as publishing would leave it, or would not do on the website, of the pages named or of all: lines."""
+    complaints = []
+    for lesson in select(words):
         page = page_of(lesson)
         if not page.exists():
             complaints.append(f"{relative(lesson)}: is not published, there is no {relative(page)}")
@@ -356,11 +380,17 @@ def check():
         try:
             of_page = of_assignment if is_assignment(lesson) else of_notebook if page.suffix == ".ipynb" else of_copy
             found = of_page(lesson, page)
-        except Refused as error:
+        except OF_ONE_PAGE as error:
             complaints.append(f"{relative(lesson)}: {error}")
         else:
             complaints += [f"{relative(page)}: {fault}" for fault in found]
-    return complaints + faults.of_contents()
+    if words:
+        return complaints
+    without_lesson = [
+        f"{relative(page)}: there is no lesson lessons/{page.relative_to(BOOK).with_suffix('.md').as_posix()}"
+        for page in strays()
+    ]
+    return without_lesson + complaints + faults.of_contents()
 
 
 def of_copy(lesson, page):
@@ -392,7 +422,7 @@ def of_notebook(lesson, page):
     found = faults.of_drift(stored, expected, relative(lesson))
     found += faults.of_execution(stored) + faults.of_outputs(stored) + faults.of_pictures_and_links(stored)
     if stored.metadata.get("fingerprint") != expected.metadata.fingerprint:
-        found.append("its outputs were stored with other code, nnlib or versions")
+        found.append("its outputs were stored with other code, files, nnlib or versions")
     if not found and not (carry_outputs(expected, stored) and page.read_bytes() == as_bytes(expected)):
         found.append("was changed by hand (metadata, ids or layout)")
     return found
@@ -401,22 +431,28 @@ def of_notebook(lesson, page):
 # ---------------------------------------------------------------- the command
 
 
-def run_check():
-    complaints = check()
-    print("\n".join(complaints) or "book/ is as publishing leaves it")
+def run_check(words):
+    complaints = check(words)
+    checked = ", ".join(relative(page_of(lesson)) for lesson in select(words)) if words else "book/"
+    print("\n".join(complaints) or f"{checked}: as publishing leaves it")
     if complaints:
         print(f"\n{len(complaints)} complaints. Put the lessons right, then: python tools/publish.py")
     return 1 if complaints else 0
 
 
 def run_publish(words, always):
-    failed = []
-    for lesson in select(words):
-        try:
-            print(f"{relative(page_of(lesson))}: {publish(lesson, always)}", flush=True)
-        except Refused as error:
-            failed.append(lesson.stem)
-            print(f"{relative(lesson)}: NOT PUBLISHED\n{error}\n", file=sys.stderr, flush=True)
+    failed, lessons = [], select(words)
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        published = [pool.submit(publish, lesson, always) for lesson in lessons]
+        for lesson, done in zip(lessons, published):
+            try:
+                print(f"{relative(page_of(lesson))}: {done.result()}", flush=True)
+            except OF_ONE_PAGE as error:
+                failed.append(lesson.stem)
+                print(f"{relative(lesson)}: NOT PUBLISHED\n{error}\n", file=sys.stderr, flush=True)
+            except KeyboardInterrupt:
+                print("interrupted; each page is as it was, or new and whole", file=sys.stderr, flush=True)
+                os._exit(1)  # at once; kernels end when they see that this process is gone
     if not words:
         for page in strays():
             page.unlink()
@@ -433,9 +469,11 @@ def main():
     parser.add_argument("--all", action="store_true", help="execute every chapter, changed or not")
     parser.add_argument("--check", action="store_true", help="change nothing, complain about what is not up to date")
     arguments = parser.parse_args()
+    if arguments.check and arguments.all:
+        parser.error("--check executes nothing; leave out --all")
     try:
-        return run_check() if arguments.check else run_publish(arguments.chapters, arguments.all)
-    except Refused as error:
+        return run_check(arguments.chapters) if arguments.check else run_publish(arguments.chapters, arguments.all)
+    except OF_ONE_PAGE as error:
         return f"publish.py: {error}"
 
 

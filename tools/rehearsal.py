@@ -104,13 +104,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("assignment", help="A1, or the name of another")
     name = parser.parse_args().assignment
-    path = {path.stem.split("_")[0]: path for path in assignments.sources()}.get(name)
-    if not path:
-        return f"rehearsal.py: there is no assignment {name!r}"
+    known = {path.stem.split("_")[0]: path for path in assignments.sources()}
+    if name not in known:
+        return f"rehearsal.py: there is no assignment {name!r}; there are: {', '.join(known)}"
+    path = known[name]
     roster, archive = Path("students.csv"), Path("downloaded", name, "archive")
     if roster.exists():
         return f"rehearsal.py: {roster} is there already; rehearse in a folder of its own"
-    archive.mkdir(parents=True, exist_ok=True)
+    try:
+        archive.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return f"rehearsal.py: {error}"
     with (
         open(roster, "w", newline="", encoding="utf-8") as file,
         zipfile.ZipFile(archive / "rehearsal.zip", "w", zipfile.ZIP_DEFLATED) as handed_in,

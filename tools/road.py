@@ -2,7 +2,7 @@
 
     python tools/road.py                  prints each step and what it gains; about an hour on one core
     python tools/road.py --write          and writes lessons/results/road.json, which Chapters 22 and 23 read; after it:
-                                          python tools/publish.py --all 22 23
+                                          python tools/publish.py
     python tools/road.py --speed --write  only measures convolution by loops and by im2col again, in the same file; a minute
 
 Nothing is chosen by the test images. The networks train on the first 50,000 training images, and all choices are made on the
@@ -11,11 +11,13 @@ four settings of one quantity, each tried from two seeds, and then trains from f
 more validation images, on average. The test images are met once, at the end, by the first network, the last dense one and
 the last of all, trained on all 60,000 images from the same five seeds.
 
-What has been trained is kept in _build/road.jsonl until the file is written, so that a run goes on where it was stopped.
+What has been trained is kept in _build/road.jsonl until the file is written, so that a run goes on where it was stopped, unless
+the code of nnlib or of this file has changed since.
 """
 
 import argparse
 import ast
+import hashlib
 import json
 import sys
 import time
@@ -25,6 +27,7 @@ from pathlib import Path
 import jupytext
 import matrix
 import numpy as np
+import publish
 
 import nnlib
 from nnlib import SoftmaxCrossEntropy, fit, mlp
@@ -148,16 +151,26 @@ def after_shifts(network, recipe, X, y):
 # ---------------------------------------------------------------- the road
 
 
-class Notebook:
-    """What was trained, in a file of one line each, so that nothing is trained twice."""
+def code_hash():
+    """Of what a training depends on: nnlib and this file, without comments."""
+    code = publish.nnlib_code() | {"road.py": publish.code_of(Path(__file__))}
+    return hashlib.sha256(json.dumps(code).encode()).hexdigest()[:12]
+
+
+class Logbook:
+    """What was trained, in a file of one line each, so that nothing is trained twice by the same code."""
 
     def __init__(self):
-        lines = DONE.read_text(encoding="utf-8").splitlines() if DONE.exists() else []
-        self.known = {json.dumps(key): value for key, value in map(json.loads, lines)}
+        text = DONE.read_text(encoding="utf-8") if DONE.exists() else ""
+        whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        if "".join(whole) != text:  # stopped in the middle of a line
+            DONE.write_text("".join(whole), encoding="utf-8", newline="\n")
+        self.code = code_hash()
+        self.known = {json.dumps(key): value for key, value in map(json.loads, whole)}
 
     def result(self, purpose, recipe, seed, data):
         """Train by this recipe from this seed, and look at what the network gets wrong, unless that is known."""
-        key = [purpose, recipe, seed]
+        key = [self.code, purpose, recipe, seed]
         if json.dumps(key) not in self.known:
             X, y, X_held_out, y_held_out = data
             start = time.process_time()
@@ -175,18 +188,18 @@ class Notebook:
         return self.known[json.dumps(key)]
 
 
-def take_step(notebook, new, before, data):
+def take_step(logbook, new, before, data):
     """Add what is new to a recipe, choose among the settings, and train from all seeds."""
     recipe = before | new
     quantity = next((name for name, value in new.items() if isinstance(value, tuple)), "rate")
     settings = new.get(quantity, RATES[recipe["optimizer"]])
     tried = {}
     for setting in settings if len(settings) > 1 else ():
-        results = [notebook.result("tuning", recipe | {quantity: setting}, seed, data) for seed in TUNING_SEEDS]
+        results = [logbook.result("tuning", recipe | {quantity: setting}, seed, data) for seed in TUNING_SEEDS]
         tried[str(setting)] = [share_right(result["mistakes"]) for result in results]
     best = max(settings, key=lambda setting: sum(tried.get(str(setting), [])))  # the first among equals
     recipe = recipe | {quantity: best}
-    results = [notebook.result("step", recipe, seed, data) for seed in SEEDS]
+    results = [logbook.result("step", recipe, seed, data) for seed in SEEDS]
     return {
         "recipe": recipe,
         "tried": tried,
@@ -205,18 +218,18 @@ def mean_right(step):
 def travel(X_train, y_train, X_test, y_test):
     """All steps and side roads, then the three networks that meet the test images."""
     data = X_train[:50_000], y_train[:50_000], X_train[50_000:], y_train[50_000:]
-    notebook, steps, last = Notebook(), {}, None
+    logbook, steps, last = Logbook(), {}, None
     for name, new in ROAD.items():
-        step = take_step(notebook, new, steps[last]["recipe"] if last else START, data)
+        step = take_step(logbook, new, steps[last]["recipe"] if last else START, data)
         better = last is None or bool(mean_right(step) > mean_right(steps[last]))
         steps[name] = {"after": last, "better": better, **step}
         last = name if better else last
     for name, (after, new) in SIDE_ROADS.items():
-        step = take_step(notebook, new, steps[after]["recipe"], data)
+        step = take_step(logbook, new, steps[after]["recipe"], data)
         steps[name] = {"after": after, "better": bool(mean_right(step) > mean_right(steps[after])), **step}
     data = X_train, y_train, X_test, y_test
     test = {
-        name: [notebook.result("test", steps[name]["recipe"], seed, data)["mistakes"] for seed in SEEDS]
+        name: [logbook.result("test", steps[name]["recipe"], seed, data)["mistakes"] for seed in SEEDS]
         for name in TESTED
     }
     return {"steps": steps, "test": test}
@@ -299,6 +312,8 @@ def main():
     machine = matrix.probe(sys.executable, {})
     machine = {key: machine[key] for key in ("kernels", "openblas", "numpy", "python")}
     if arguments.speed:
+        if not (matrix.ROOT / RESULT).exists():
+            parser.error(f"{RESULT.as_posix()} is not there yet; run without --speed first")
         result = json.loads((matrix.ROOT / RESULT).read_text(encoding="utf-8"))
     else:
         road = travel(*nnlib.mnist())

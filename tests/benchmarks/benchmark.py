@@ -5,7 +5,7 @@
     python tests/benchmarks/benchmark.py --quick            a few seconds a part: does it run? The numbers mean nothing
     python tests/benchmarks/benchmark.py --write            measures, and writes lessons/results/benchmark.json
 
-After the last, `python tools/publish.py --all speed` brings the new numbers to the page. Nothing else writes that file.
+It needs PyTorch. After the last, `python tools/publish.py` brings the new numbers to the pages. Nothing else writes that file.
 
 All times are in float32, with one thread for each library unless a part says otherwise. Each repetition lets all libraries
 train in turn, each for some epochs; a ratio is taken within a repetition. What is given is the median over the
@@ -25,6 +25,7 @@ k·k views, instead of windows as rows and argmax (convolution: half of the time
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import statistics
@@ -190,6 +191,10 @@ def main():
     arguments = parser.parse_args()
     if arguments.write == RESULTS and (arguments.quick or arguments.only):
         parser.error("the file that the page shows holds one full measurement; give --write another file's name")
+    if arguments.write and not arguments.write.parent.is_dir():  # before a quarter of an hour
+        parser.error(f"there is no folder {arguments.write.parent}")
+    if importlib.util.find_spec("torch") is None:
+        parser.error("this needs PyTorch: pip install torch")
     result = run(arguments.only or PARTS, arguments.quick)
     print(table(result))
     if arguments.write:

@@ -349,7 +349,7 @@ def test_button_by_keyboard_on_a_phone_and_in_print(browser, server):
 def test_button_without_scripts(browser, server):
     with Reader(browser, server, java_script_enabled=False) as reader:
         reader.to_run_page("book/06_backward")
-        assert reader.page.get_by_text("It needs JavaScript").is_visible()
+        reader.page.get_by_text("It needs JavaScript").wait_for()
 
 
 class RunPage:
@@ -384,7 +384,7 @@ def test_from_a_folder_it_says_why_it_cannot_work(browser, site):
     page = browser.new_page()
     page.goto((site / "book/06_backward.html").as_uri())
     page.get_by_role("link", name="Run in the browser").click()
-    page.get_by_text("It can't work here.").wait_for()
+    page.locator("#from-folder").get_by_text("It can't work here.").wait_for()
     assert page.get_by_text("python -m http.server").is_visible()
     assert not page.get_by_role("link", name="Start the notebook").is_visible()
     page.close()

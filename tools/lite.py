@@ -294,7 +294,7 @@ def served_files(notebooks):
         }
         found[f"{page}.ipynb"] = dumps(notebook).encode()
     others = [*ROOT.glob("book/*.md"), *ROOT.glob("lessons/images/*"), *ROOT.glob("lessons/results/*.json")]
-    for path in [*others, ROOT / "tests" / "wrong_versions.py"]:  # which chapter 21 borrows
+    for path in [*others, *ROOT.glob("tests/wrong_versions.py")]:  # which chapter 21 borrows
         found[path.relative_to(ROOT).as_posix()] = path.read_bytes()
     return found
 

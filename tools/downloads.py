@@ -4,6 +4,7 @@ Both lie in downloads/ of the built site. `lessons/how_to_run.md` links to them,
 `<span data-size-of="nnlib-0.1.0-py3-none-any.whl"></span>`.
 """
 
+import functools
 import os
 import re
 import shutil
@@ -22,26 +23,26 @@ LEFT_OUT = re.compile(r"downloads/|lite/(?!run/)")  # of the zip: itself, and wh
 ALREADY_SMALL = {".webp", ".png", ".woff", ".woff2"}
 
 
-def write_wheel(folder):
-    """Put nnlib as a wheel into `folder`, made by its own build system; the same sources give the same bytes.
+@functools.cache
+def nnlib_wheel():
+    """nnlib as a wheel, made by its own build system: its file name and its bytes. The same sources give the same bytes.
 
     It is made of a copy, since setuptools leaves its traces beside the sources.
     """
     sources = [ROOT / "pyproject.toml", ROOT / "README.md", ROOT / "LICENSE", *sorted(ROOT.glob("nnlib/*.py"))]
-    for old in folder.glob("nnlib-*.whl"):
-        old.unlink()
     with tempfile.TemporaryDirectory() as copy:
         for path in sources:
             target = Path(copy, path.relative_to(ROOT))
             target.parent.mkdir(exist_ok=True)
             shutil.copy(path, target)
         command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        command += ["--no-build-isolation", "--no-index", "--wheel-dir", str(folder), copy]
+        command += ["--no-build-isolation", "--no-index", "--wheel-dir", copy, copy]
         settings = os.environ | {"SOURCE_DATE_EPOCH": "315532800"}  # 1980, the first year that a zip knows
         made = subprocess.run(command, env=settings, capture_output=True, encoding="utf-8", errors="replace")
-    if made.returncode:
-        raise ExtensionError(f"nnlib's wheel could not be built:\n{made.stderr}")
-    return next(folder.glob("nnlib-*.whl"))
+        if made.returncode:
+            raise ExtensionError(f"nnlib's wheel could not be built:\n{made.stderr}")
+        wheel = next(Path(copy).glob("nnlib-*.whl"))
+        return wheel.name, wheel.read_bytes()
 
 
 def write_zip(site, file):
@@ -63,8 +64,10 @@ def offer_downloads(app, exception):
         return
     site = Path(app.outdir)
     folder = site / "downloads"
-    folder.mkdir(exist_ok=True)
-    write_wheel(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    name, content = nnlib_wheel()
+    (folder / name).write_bytes(content)
     write_zip(site, folder / f"{WEBSITE}.zip")
 
     page = site / "book/how_to_run.html"

@@ -25,11 +25,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 import zipfile
 from pathlib import Path
 from urllib.parse import quote
 
+from downloads import nnlib_wheel
 from sphinx.util import logging
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,13 +97,6 @@ def wheel(name, version, files):
         for path in sorted(files):
             archive.writestr(zipfile.ZipInfo(path, (1980, 1, 1, 0, 0, 0)), files[path], zipfile.ZIP_DEFLATED)
     return f"{name}-{version}-py3-none-any.whl", buffer.getvalue()
-
-
-def nnlib_wheel():
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    return wheel(
-        "nnlib", version, {f"nnlib/{path.name}": path.read_bytes() for path in sorted(ROOT.glob("nnlib/*.py"))}
-    )
 
 
 def comm_wheel():

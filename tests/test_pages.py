@@ -62,6 +62,18 @@ def test_first_page_names_every_chapter():
     assert f"{len(chapters)} chapters" in " ".join(text.split())
 
 
+def test_hours_of_each_part_are_those_of_its_chapters():
+    """To the nearest quarter, from what the chapters say; a card names its part's first chapter."""
+    text = (publish.LESSONS / "index.md").read_text(encoding="utf-8")
+    cards = re.findall(r":link: (\d\d)_.*?\n(\d) chapters · (\d)([¼½¾]?) hours", text, re.DOTALL)
+    assert len(cards) == 5 and sum(int(count) for _, count, _, _ in cards) == 24
+    for first, count, hours, rest in cards:
+        lessons = [next(publish.LESSONS.glob(f"{int(first) + i:02}_*.md")) for i in range(int(count))]
+        said = [re.search(r"\*\*Time\.\*\* About (\d+) minutes", path.read_text(encoding="utf-8")) for path in lessons]
+        stated = int(hours) + {"": 0, "¼": 0.25, "½": 0.5, "¾": 0.75}[rest]
+        assert abs(sum(int(minutes[1]) for minutes in said) / 60 - stated) <= 0.125, f"part that begins with {first}"
+
+
 def test_chapters_that_need_the_whole_course_are_named():
     """A notebook that reads a file of the course does not run on its own."""
     text = (publish.LESSONS / "how_to_run.md").read_text(encoding="utf-8")

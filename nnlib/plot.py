@@ -9,16 +9,8 @@ from .arguments import check_whole, import_package, require
 from .boundaries import boundaries, boundary, boundary_through_training
 from .style import COLORS, WIDTH, grid, pyplot, use_course_style
 
-__all__ = [
-    "COLORS",
-    "use_course_style",
-    "activations",
-    "history",
-    "boundary",
-    "boundaries",
-    "boundary_through_training",
-]
-__all__ += ["confusion", "schedules", "images", "filters", "masks"]
+__all__ = ["COLORS", "use_course_style", "activations", "history", "boundary", "boundaries"]
+__all__ += ["boundary_through_training", "confusion", "schedules", "gradient_flow", "images", "filters", "masks"]
 
 
 def activations(table, limit=4, columns=3):
@@ -104,6 +96,33 @@ def confusion(targets, predicted, labels=None):
     ax.tick_params(length=0)
     ax.grid(False)
     return ax
+
+
+def gradient_flow(report):
+    """Draw the gradients that ``gradient_report`` found, from the first layer to the last; returns the two axes.
+
+    Left the mean, the spread and the maximum of each weight's gradient, right the step over the weight, all on scales of powers
+    of ten. What has no place there (0, NaN, infinity) is written at the bottom. Remarks stand under the weight's name. Raises
+    ValueError if ``report`` is empty.
+    """
+    require(report, "report is empty; it must come from gradient_report(network)")
+    _, axes = pyplot().subplots(1, 2, figsize=(WIDTH, 3.4), width_ratios=[3, 2])
+    names = [f"{row['name']}\n{row['remark']}".rstrip() for row in report]
+    panels = {"gradient (absolute value)": ("mean", "spread", "max"), "step / weight": ("ratio",)}
+    for ax, (label, quantities) in zip(axes, panels.items()):
+        for i, quantity in enumerate(quantities):
+            values = np.array([row[quantity] for row in report])
+            fits = np.isfinite(values) & (values > 0)
+            line = {"marker": "o^s"[i], "markersize": 5, "linewidth": 1.2, "color": COLORS[i]}
+            ax.plot(np.where(fits, values, np.nan), label=quantity, **line)  # a gap where there is nothing to draw
+            for place in np.flatnonzero(~fits):
+                ax.annotate(
+                    f"{values[place]:g}", (place, 0.02 + 0.07 * i), None, ("data", "axes fraction"), ha="center"
+                )
+        ax.set(yscale="log", xlim=(-0.5, len(report) - 0.5), xlabel="weight, first layer on the left", ylabel=label)
+        ax.set_xticks(range(len(report)), names, rotation=90 if len(report) > 6 else 0, fontsize=8)
+    axes[0].legend()
+    return axes
 
 
 def images(rows, shape, titles=None, columns=10, limits=(0, 1), cmap="gray_r"):

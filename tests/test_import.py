@@ -168,7 +168,7 @@ def test_every_docstring_names_the_errors():
 
 def test_it_stays_small():
     """Lines without docstrings, comments and empty lines."""
-    assert sum(len(code.splitlines()) for code in publish.nnlib_code().values()) < 1200
+    assert sum(len(code.splitlines()) for code in publish.nnlib_code().values()) < 1250
 
 
 def test_the_reference_has_every_file():

@@ -543,6 +543,35 @@ def test_confusion_says_what_is_wrong():
         plot.confusion([0, 2], [0, 2], labels=["a", "b"])
 
 
+# ---------------------------------------------------------------- gradient flow
+
+
+def row(name, mean, remark=""):
+    sizes = {"mean": mean, "max": 3 * mean, "spread": 2 * mean, "ratio": mean / 10}
+    return {"name": name, "layer": "Dense", "remark": remark} | sizes
+
+
+def test_gradient_flow_draws_each_weight_on_scales_of_powers_of_ten():
+    left, right = plot.gradient_flow([row("0.W", 2e-6, "vanishing"), row("2.W", 1e-3), row("4.W", 1e-2)])
+    assert left.get_yscale() == right.get_yscale() == "log"
+    for line, factor in zip(left.lines, (1, 2, 3)):
+        assert np.allclose(line.get_ydata(), factor * np.array([2e-6, 1e-3, 1e-2]))
+    assert legend_of(left) == ["mean", "spread", "max"] and len({line.get_marker() for line in left.lines}) == 3
+    assert np.allclose(right.lines[0].get_ydata(), [2e-7, 1e-4, 1e-3])
+    assert [label.get_text() for label in left.get_xticklabels()] == ["0.W\nvanishing", "2.W", "4.W"]
+    assert (left.get_ylabel(), right.get_ylabel()) == ("gradient (absolute value)", "step / weight")
+    assert left.get_ylim()[0] < 2e-6 and left.get_ylim()[1] > 3e-2 and not left.texts
+
+
+def test_gradient_flow_writes_what_has_no_place_on_the_scale():
+    left, right = plot.gradient_flow([row("0.W", 0.0), row("2.W", np.nan), row("4.W", np.inf), row("6.W", 0.1)])
+    assert sorted(text.get_text() for text in right.texts) == ["0", "inf", "nan"] and len(left.texts) == 9
+    assert np.isnan(left.lines[0].get_ydata()[:3]).all()
+    plot.gradient_flow([row("0.W", 0.0)])  # and nothing else
+    with pytest.raises(ValueError, match="report is empty"):
+        plot.gradient_flow([])
+
+
 # ---------------------------------------------------------------- masks
 
 

@@ -349,7 +349,8 @@ def test_button_by_keyboard_on_a_phone_and_in_print(browser, server):
 def test_button_without_scripts(browser, server):
     with Reader(browser, server, java_script_enabled=False) as reader:
         reader.to_run_page("book/06_backward")
-        reader.page.get_by_text("It needs JavaScript").wait_for()
+        assert "It needs JavaScript" in reader.page.locator("noscript p.warning").inner_text()
+        assert reader.page.locator("noscript p.warning").is_visible()
 
 
 class RunPage:

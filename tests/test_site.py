@@ -235,7 +235,7 @@ def dead_links(visit):
 ONE_OF_EACH_KIND = """() => {
   const kinds = new Set();
   for (const word of document.querySelectorAll(".highlight pre span[class]:not(:has(*))")) {
-    const kind = word.className + " in " + word.closest(".cell_input, .cell_output, .sig, article")?.className;
+    const kind = word.className + " in " + word.closest(".cell_input, .cell_output, .sig, .callout, details, article")?.className;
     if (kinds.has(kind)) word.replaceWith(word.textContent);
     kinds.add(kind);
   }

@@ -1,7 +1,7 @@
 """The whole course as one PDF, with bookmarks and links, from the same notebooks as the website: `python tools/pdf.py`
 
-Sphinx puts all pages into one, and Chromium prints it with the print style of book/_static/course.css. It takes about three
-minutes and writes _build/neural-networks-from-scratch.pdf.
+Sphinx puts all pages into one, and Chromium prints it with the print style of book/_static/course.css. It takes a
+minute or two and writes _build/neural-networks-from-scratch.pdf.
 """
 
 import argparse

@@ -115,7 +115,7 @@ def mend_body(app, pagename, templatename, context, doctree):
     body = re.sub(r'<img\b(?![^>]*\bwidth=)[^>]*\bsrc="([^"]+\.svg)"', lambda tag: tag[0] + _size(app, tag[1]), body)
     first, image, rest = body.partition("<img ")
     body = first + image + rest.replace("<img ", '<img loading="lazy" decoding="async" ')
-    # Figures are sent as WebP, without loss and a third of the size (write_small_pictures).
+    # Figures are sent as WebP, without loss and two fifths of the size (write_small_pictures).
     body = re.sub(rf'(src="{up}_images/[^"]+)\.png"', r'\1.webp"', body)
     # The parameters of a long signature are terms without a definition: lines, not a list.
     parameters = r'<dl>\s*((?:<dd><em class="sig-param">(?:(?!</dd>).)*</dd>\s*)+)</dl>'
@@ -174,7 +174,7 @@ def write_other_pages(app, exception):
 
 
 def write_small_pictures(app, exception):
-    """Figures as WebP, the same pixels in a third of the bytes; and without the theme's files that no page loads."""
+    """Figures as WebP, the same pixels in two fifths of the bytes; and without the theme's files that no page loads."""
     if exception is not None or app.builder.name != "html":
         return
     out = Path(app.outdir)
